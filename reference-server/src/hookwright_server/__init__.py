@@ -1,0 +1,3 @@
+"""The Hookwright reference server: openapi.yaml, run."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The delivery path, in order: outbox, claim, sender (http1), recorder; engine is the loop."""

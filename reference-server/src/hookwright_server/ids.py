@@ -1,0 +1,35 @@
+"""Identifiers: `<prefix>_<ULID>`, so that ids sort by the time they carry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Literal
+
+from ulid import ULID
+
+Prefix = Literal["acc", "key", "app", "ep", "sec", "msg", "del", "att", "wrk", "req"]
+RandomBytes = Callable[[int], bytes]
+
+_RANDOM_BYTES = 10
+_LOWEST = b"\x00" * _RANDOM_BYTES
+
+
+class Ids:
+    """Makes ids; `random_bytes` is handed in so that tests can repeat a run."""
+
+    def __init__(self, random_bytes: RandomBytes = os.urandom) -> None:
+        self._random_bytes = random_bytes
+
+    def new(self, prefix: Prefix, at_ms: int) -> str:
+        """A fresh id whose time part is `at_ms` (a row's `created_at` is its id's time)."""
+        return f"{prefix}_{_ulid(at_ms, self._random_bytes(_RANDOM_BYTES))}"
+
+
+def first_id_at(prefix: Prefix, at_ms: int) -> str:
+    """The smallest id of `at_ms`: turns a time bound into a key bound."""
+    return f"{prefix}_{_ulid(at_ms, _LOWEST)}"
+
+
+def _ulid(at_ms: int, tail: bytes) -> str:
+    return str(ULID(at_ms.to_bytes(6, "big") + tail))

@@ -1,0 +1,1 @@
+"""Request path 2: one module per resource; it decides, inside a transaction."""
