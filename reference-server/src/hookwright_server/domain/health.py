@@ -1,0 +1,87 @@
+"""The health of an endpoint, told by its attempts. A label never stops an event by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+DEGRADED_AFTER = 1
+"""HEALTH-1: failed attempts in a row from which an endpoint reads as degraded."""
+FAILING_AFTER = 5
+"""HEALTH-2: failed attempts in a row from which an endpoint reads as failing."""
+DISABLE_AFTER_MS = 5 * 24 * 60 * 60 * 1000
+"""HEALTH-3: an endpoint whose every attempt failed over this span is disabled."""
+DISABLE_AFTER_DEAD_LETTERS = 20
+"""HEALTH-4: an endpoint is disabled when so many deliveries in a row end in dead_letter."""
+
+State = Literal["healthy", "degraded", "failing", "disabled"]
+Ending = Literal["delivered", "failed", "dead_letter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What an endpoint's row remembers. Instants are milliseconds since the epoch.
+
+    `first_failure_at` begins the present row of failed attempts and is None outside one.
+    """
+
+    consecutive_failures: int = 0
+    dead_letter_streak: int = 0
+    first_failure_at: int | None = None
+    last_success_at: int | None = None
+    last_failure_at: int | None = None
+
+
+def after_attempt(health: Health, *, ended: Ending | None, now_ms: int) -> Health:
+    """The health after one attempt that finished at `now_ms`.
+
+    `ended` is the status in which the attempt left its delivery; None when it will be tried
+    again. Interrupted attempts and tests of an endpoint are no attempts here.
+    """
+    if ended == "delivered":
+        return Health(last_success_at=now_ms, last_failure_at=health.last_failure_at)
+    return Health(
+        consecutive_failures=health.consecutive_failures + 1,
+        dead_letter_streak=_streak(health.dead_letter_streak, ended),
+        first_failure_at=now_ms if health.first_failure_at is None else health.first_failure_at,
+        last_success_at=health.last_success_at,
+        last_failure_at=now_ms,
+    )
+
+
+def reset(health: Health) -> Health:
+    """The health of an endpoint that was enabled again: its rows of failures are forgotten."""
+    return replace(health, consecutive_failures=0, dead_letter_streak=0, first_failure_at=None)
+
+
+def state(health: Health, active: bool) -> State:
+    """The label that the API shows; `active` is false while the endpoint is disabled."""
+    if not active:
+        return "disabled"
+    if health.consecutive_failures >= FAILING_AFTER:
+        return "failing"
+    return "degraded" if health.consecutive_failures >= DEGRADED_AFTER else "healthy"
+
+
+def should_disable(health: Health) -> bool:
+    """Whether the endpoint is to be disabled (`failing`); asked after a failed attempt.
+
+    The span runs between failed attempts: an endpoint that failed once and then got no
+    event for a week has not failed for a week.
+    """
+    if health.dead_letter_streak >= DISABLE_AFTER_DEAD_LETTERS:
+        return True
+    if health.first_failure_at is None or health.last_failure_at is None:
+        return False
+    return health.last_failure_at - health.first_failure_at >= DISABLE_AFTER_MS
+
+
+def _streak(before: int, ended: Ending | None) -> int:
+    # A delivery that ended `failed` got a clear answer: the endpoint lives, the row is broken.
+    match ended:
+        case None:
+            return before
+        case "dead_letter":
+            return before + 1
+        case "failed" | "delivered":
+            return 0
