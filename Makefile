@@ -1,0 +1,121 @@
+# Needs make and Python 3.11 or newer with venv; everything else is installed into .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+MEMBERS := benchmarks codegen conformance-tests reference-server sdk-python
+RUN_MEMBERS := reference-server[demo] sdk-python
+DEV_MEMBERS := benchmarks codegen conformance-tests $(RUN_MEMBERS)
+
+# PYTHON: the newest that works here; a name on the path may be a shim without an interpreter.
+CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3
+USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in $(CANDIDATES); do "$$name" -c '$(USABLE)' >/dev/null 2>&1 && { echo "$$name"; break; }; done)
+# WORKERS: how many tests run at a time. ARGS: more arguments for the command behind a target.
+WORKERS ?= 2
+ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check generate bench clean lock
+.PHONY: setup check-format check-lint check-types check-imports check-dependencies check-generated \
+	check-spec check-repository
+
+help: ## Lists the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.run ## Publishes events through the SDK to a real server with good, flaky, dead and slow receivers, and shows what happens.
+	@$(BIN)/hookwright-server demo $(ARGS)
+
+serve: $(VENV)/.run ## Starts the server here, with its data in one SQLite file; the first start prints an API key.
+	@$(BIN)/hookwright-server serve $(ARGS)
+
+test: $(VENV)/.dev ## Runs the tests of every member (ARGS="-k name" for some of them).
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: check-format check-lint check-types check-imports check-dependencies check-generated check-spec check-repository ## Checks format, lint, types, import rules, dependencies, generated code, the spec and the repository itself.
+	@echo "All checks passed."
+
+setup: $(VENV)/.check
+
+check-format: $(VENV)/.check
+	$(BIN)/ruff format --check .
+
+check-lint: $(VENV)/.check
+	$(BIN)/ruff check .
+
+check-types: $(VENV)/.check
+	@set -e; for member in $(MEMBERS); do \
+		echo "mypy $$member"; \
+		$(BIN)/mypy $$(ls -d $$member/src $$member/tests 2>/dev/null); \
+	done
+	$(BIN)/mypy conftest.py tests tools
+	$(BIN)/pyright
+
+check-imports: $(VENV)/.check
+	$(BIN)/lint-imports --no-cache
+
+check-dependencies: $(VENV)/.check
+	@set -e; for member in $(MEMBERS); do \
+		echo "deptry $$member"; \
+		(cd $$member && ../$(BIN)/deptry src); \
+	done
+
+check-generated: $(VENV)/.dev
+	$(BIN)/python -m hookwright_codegen generate --check
+
+check-spec: $(VENV)/.check
+	spec-lint/run openapi.yaml
+
+check-repository: $(VENV)/.check
+	$(BIN)/python tools/check_repository.py
+	$(BIN)/towncrier build --draft --version next >/dev/null
+
+generate: $(VENV)/.dev ## Rebuilds the SDK and the server's edge from openapi.yaml.
+	$(BIN)/python -m hookwright_codegen generate $(ARGS)
+
+bench: $(VENV)/.dev ## Measures the promises of the performance document on this machine and prints the table.
+	$(BIN)/hookwright-bench $(ARGS)
+
+clean: ## Removes .venv, caches and build products; never a database.
+	rm -rf $(VENV) out .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+		spec-lint/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The largest set is resolved first, so that the smaller ones hold the very same versions.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header $(MEMBERS:%=--no-emit-package %)
+lock: MEMBERS := hookwright hookwright-benchmarks hookwright-codegen hookwright-conformance hookwright-server
+lock: $(VENV)/.check ## Resolves the dependencies again and writes requirements/*.txt (ARGS=--upgrade for newer versions).
+	$(COMPILE) $(ARGS) requirements/check.in --output-file requirements/check.txt
+	$(COMPILE) --constraint requirements/check.txt requirements/dev.in --output-file requirements/dev.txt
+	$(COMPILE) --constraint requirements/check.txt requirements/run.in --output-file requirements/run.txt
+
+# One stamp for each lock; `pip` writes into .venv alone and shows what it does. A larger set contains the smaller ones, so it renews their stamps too.
+define install
+	@echo "Setting up $(VENV) for '$(1)' (once; again only when its requirements change) ..."
+	$(BIN)/python -m pip install --require-hashes -r requirements/$(1).txt
+	$(BIN)/python -m pip install --no-deps --no-build-isolation $(foreach member,$(2),-e './$(member)')
+endef
+
+$(VENV)/.run: requirements/run.txt reference-server/pyproject.toml sdk-python/pyproject.toml | $(BIN)/python
+	$(call install,run,$(RUN_MEMBERS))
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(MEMBERS:%=%/pyproject.toml) | $(BIN)/python
+	$(call install,dev,$(DEV_MEMBERS))
+	@touch $(VENV)/.run $@
+
+$(VENV)/.check: requirements/check.txt $(MEMBERS:%=%/pyproject.toml) | $(BIN)/python
+	$(call install,check,$(DEV_MEMBERS))
+	@touch $(VENV)/.run $(VENV)/.dev $@
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ] || ! $(PYTHON) -c '$(USABLE)' 2>/dev/null; then \
+		echo "Hookwright needs Python 3.11 or newer with its venv module; looked at: $(or $(PYTHON),$(CANDIDATES))." >&2; \
+		echo "Install one (Debian, Ubuntu: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3" >&2; \
+		exit 1; \
+	fi
+	@echo "Creating $(VENV) with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,91 @@
+"""What every member's tests share: services that must be there, tests that run alone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+# A service is present when one of its programs is; tests start their own instance of it.
+PROGRAMS = {
+    "postgres": ("postgres", "pg_ctl", "pg_ctlcluster"),
+    "redis": ("redis-server", "valkey-server"),
+    "browser": ("chromium", "chromium-browser", "google-chrome"),
+}
+_NOT_RUN = "not run, needs "
+
+# What is locked; that it is these two has no meaning.
+_TURNSTILE = Path(__file__)
+_ROOM = Path(__file__).parent
+
+pytest_plugins = ["pytester"]
+
+# Machines differ in speed: a slow example is no failure. Failing examples are printed in full.
+settings.register_profile("hookwright", deadline=None, print_blob=True)
+settings.load_profile("hookwright")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a `serial` test run alone, among xdist's workers and other runs in this checkout."""
+    # The turnstile keeps a serial test from waiting for ever while others come and go. (xdist's
+    # own groups have no effect under pytest 9.2, and would not keep other tests away.)
+    serial = item.get_closest_marker("serial") is not None
+    with ExitStack() as room:
+        with _locked(_TURNSTILE, fcntl.LOCK_EX):
+            room.enter_context(_locked(_ROOM, fcntl.LOCK_EX if serial else fcntl.LOCK_SH))
+        return (yield)
+
+
+@contextmanager
+def _locked(path: Path, mode: int) -> Generator[None]:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, mode)
+        yield
+    finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)  # a forked child may hold the handle open
+        os.close(handle)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Name a test whose service is missing; with REQUIRE_SERVICES=1 it fails."""
+    missing = [
+        name
+        for marker in item.iter_markers("needs_service")
+        for name in marker.args
+        if not any(shutil.which(program) for program in PROGRAMS[name])
+    ]
+    if not missing:
+        return
+    message = f"{_NOT_RUN}{', '.join(missing)}"
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say last and loudly what was not tested and how to have it tested."""
+    not_run: Counter[str] = Counter()
+    for report in terminalreporter.getreports("skipped"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        _, found, services = reason.partition(_NOT_RUN)
+        if found:
+            not_run[services] += 1
+            terminalreporter.write_line(f"NOT RUN (needs {services}): {report.nodeid}", red=True)
+    for services, count in sorted(not_run.items()):
+        terminalreporter.write_line(
+            f"{count} tests were NOT RUN: install {services}; REQUIRE_SERVICES=1 makes this fail.",
+            red=True,
+            bold=True,
+        )
