@@ -1,0 +1,102 @@
+"""The public listener: accepts clients, keeps their deadlines, drains them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Callable
+
+from hookwright_server.http.frontdoor.client import ClientConnection
+from hookwright_server.http.frontdoor.context import Context
+from hookwright_server.http.frontdoor.limits import Limits
+from hookwright_server.http.frontdoor.refusal import RenderProblem
+
+_BACKLOG = 1024
+
+
+def random_request_id() -> str:
+    """32 hexadecimal digits, the form of a trace id."""
+    return secrets.token_hex(16)
+
+
+class FrontDoor:
+    """Relays well-formed HTTP/1.x from a TCP socket to a server on a unix socket.
+
+    Everything else is answered here with a problem document and a request id. Belongs to the
+    running event loop; `listener` is a bound socket that does not listen yet.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        upstream_path: str,
+        render: RenderProblem,
+        *,
+        limits: Limits | None = None,
+        new_request_id: Callable[[], str] = random_request_id,
+    ) -> None:
+        self._listener = listener
+        self._context = Context(
+            loop=asyncio.get_running_loop(),
+            upstream_path=upstream_path,
+            limits=limits or Limits(),
+            render=render,
+            new_request_id=new_request_id,
+        )
+        self._server: asyncio.Server | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._context.clients)
+
+    @property
+    def buffered_bytes(self) -> int:
+        """What incomplete requests occupy."""
+        return self._context.buffered_bytes
+
+    async def open(self) -> None:
+        """Begin to accept clients."""
+        self._listener.setblocking(False)
+        self._server = await self._context.loop.create_server(
+            lambda: ClientConnection(self._context), sock=self._listener, backlog=_BACKLOG
+        )
+        self._schedule_sweep()
+
+    async def drain(self, limit_s: float) -> bool:
+        """Accept nobody, let requests in flight finish. False: some had to be dropped."""
+        self._context.draining = True
+        if self._server is not None:
+            self._server.close()
+        for client in list(self._context.clients):
+            client.drain()
+        if self._context.clients:
+            try:
+                await asyncio.wait_for(self._context.all_gone.wait(), limit_s)
+            except TimeoutError:
+                return False
+        return True
+
+    async def close(self) -> None:
+        """Drop whoever is still connected."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        if self._server is not None:
+            self._server.close()
+        self._listener.close()
+        for client in list(self._context.clients):
+            client.abort()
+        if self._context.clients:
+            await self._context.all_gone.wait()
+
+    def _schedule_sweep(self) -> None:
+        interval = self._context.limits.sweep_interval_s
+        self._sweep = self._context.loop.call_later(interval, self._sweep_clients)
+
+    def _sweep_clients(self) -> None:
+        now = self._context.loop.time()
+        for client in list(self._context.clients):
+            client.expire(now)
+        self._schedule_sweep()

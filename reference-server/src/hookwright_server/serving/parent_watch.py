@@ -1,0 +1,40 @@
+"""The worker's bond to its parent: orders come through a pipe, and its end is the worker's end."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+STOP_ORDER = b"s"
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Have the kernel kill this process with its parent (Linux; elsewhere the pipe does it)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent_pid:  # it died before the call above
+        _kill_self()
+
+
+def obey_parent(orders: int, stop: Callable[[], None]) -> threading.Thread:
+    """Watch the pipe `orders` (a file descriptor): stop on order, die when it closes."""
+
+    def watch() -> None:
+        while order := os.read(orders, 1):
+            if order == STOP_ORDER:
+                stop()
+        _kill_self()
+
+    thread = threading.Thread(target=watch, name="parent-watch", daemon=True)
+    thread.start()
+    return thread
+
+
+def _kill_self() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
