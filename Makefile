@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 MEMBERS := benchmarks codegen conformance-tests reference-server sdk-python
-RUN_MEMBERS := reference-server[demo] sdk-python
+RUN_MEMBERS := reference-server sdk-python
 DEV_MEMBERS := benchmarks codegen conformance-tests $(RUN_MEMBERS)
 
 # PYTHON: the newest that works here; a name on the path may be a shim without an interpreter.
@@ -84,13 +84,13 @@ clean: ## Removes .venv, caches and build products; never a database.
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The largest set is resolved first, so that the smaller ones hold the very same versions.
+OURS := hookwright hookwright-benchmarks hookwright-codegen hookwright-conformance hookwright-server
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --no-header $(MEMBERS:%=--no-emit-package %)
-lock: MEMBERS := hookwright hookwright-benchmarks hookwright-codegen hookwright-conformance hookwright-server
+	--no-emit-index-url --no-annotate --no-header $(OURS:%=--no-emit-package %)
 lock: $(VENV)/.check ## Resolves the dependencies again and writes requirements/*.txt (ARGS=--upgrade for newer versions).
-	$(COMPILE) $(ARGS) requirements/check.in --output-file requirements/check.txt
-	$(COMPILE) --constraint requirements/check.txt requirements/dev.in --output-file requirements/dev.txt
-	$(COMPILE) --constraint requirements/check.txt requirements/run.in --output-file requirements/run.txt
+	$(COMPILE) $(ARGS) requirements/check.in --output-file requirements/check.txt >/dev/null
+	for set in dev run; do $(COMPILE) --constraint requirements/check.txt \
+		requirements/$$set.in --output-file requirements/$$set.txt >/dev/null || exit 1; done
 
 # One stamp for each lock; `pip` writes into .venv alone and shows what it does. A larger set contains the smaller ones, so it renews their stamps too.
 define install
