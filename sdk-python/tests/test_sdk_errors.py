@@ -1,0 +1,127 @@
+"""The error tree as a value: text, pickle, deepcopy; and the public surface."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hookwright
+from hookwright import errors
+
+ALL_ERRORS = [
+    member
+    for member in vars(errors).values()
+    if inspect.isclass(member) and issubclass(member, Exception)
+]
+
+
+def _example(kind: type[Exception]) -> Exception:
+    if issubclass(kind, errors.APIStatusError):
+        return kind(
+            422,
+            code="unknown_event_type",
+            title="T",
+            detail="No such type",
+            errors=(errors.FieldError("/event_name", "unknown", "is unknown"),),
+            request_id="req_1",
+            retry_after=1.5,
+            body="{}",
+            headers={"x": "y"},
+        )
+    if issubclass(kind, errors.APIResponseError):
+        return kind("bad", status_code=200, request_id="req_1", body="x")
+    return kind("some text")
+
+
+@pytest.mark.parametrize("kind", ALL_ERRORS)
+def test_errors_survive_copies(kind: type[Exception]) -> None:
+    """Every error keeps its type, text and attributes through pickle and deepcopy."""
+    error = _example(kind)
+
+    for twin in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
+        assert (type(error), str(error), vars(error)) == (type(twin), str(twin), vars(twin))
+
+
+def test_text_of_a_status_error() -> None:
+    """The text shows status, code, detail, pointers and request id."""
+    text = str(_example(errors.UnprocessableError))
+
+    expected = "422 unknown_event_type: No such type [/event_name: is unknown] (request id req_1)"
+    assert expected == text
+
+
+def test_text_without_a_problem_document() -> None:
+    """An HTML page is named as such."""
+    error = errors.InternalServerError(502, body="<html>", headers={"content-type": "text/html"})
+
+    assert "502: the answer is not a problem document (text/html); see .body" == str(error)
+
+
+def test_the_docstring_shows_the_whole_tree() -> None:
+    """errors.py opens with every error class, below its parent."""
+    stack: list[tuple[int, str]] = []
+    shown: dict[str, str] = {}
+    for line in (errors.__doc__ or "").splitlines():
+        bullet, _, rest = line.lstrip().partition(" ")
+        if bullet in {"*", "x", "+", "-"}:
+            depth, name = "*x+-".index(bullet), rest.split()[0]
+            stack = [entry for entry in stack if entry[0] < depth]
+            shown[name] = stack[-1][1] if stack else "Exception"
+            stack.append((depth, name))
+
+    assert {kind.__name__: kind.__bases__[0].__name__ for kind in ALL_ERRORS} == shown
+
+
+def test_all_is_what_is_public() -> None:
+    """`__all__` is what the type checkers see, holds every error, and every name resolves."""
+    source = Path(hookwright.__file__).read_text()
+    blocks = [node for node in ast.parse(source).body if isinstance(node, ast.If)]
+    seen = {
+        alias.name
+        for node in ast.walk(blocks[0])
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+    assert sorted(hookwright.__all__) == sorted(seen) == dir(hookwright)
+    assert set(errors.__all__) <= set(hookwright.__all__)
+    assert {kind.__name__ for kind in ALL_ERRORS} | {"FieldError"} == set(errors.__all__)
+    for name in hookwright.__all__:
+        assert getattr(hookwright, name) is not None
+
+
+def test_unknown_names_are_attribute_errors() -> None:
+    """A misspelt name fails as in any module."""
+    with pytest.raises(AttributeError, match="Hookwrite"):
+        _ = hookwright.Hookwrite  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _modules_after(code: str) -> set[str]:
+    script = f"{code}\nimport sys\nprint(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import hookwright", {"httpx", "attr", "json", "typing", "hookwright._core"}),
+        ("import hookwright.webhooks", {"httpx", "attr", "hookwright._core", "dataclasses"}),
+        ("from hookwright import Webhook, NotFoundError", {"httpx", "attr", "hookwright._core"}),
+        ("from hookwright import Hookwright", {"httpx", "attr", "asyncio"}),
+        ("import hookwright.models", {"httpx", "attr"}),
+    ],
+)
+def test_imports_are_lazy(code: str, absent: set[str]) -> None:
+    """Nothing heavy is imported before it is used."""
+    # typing is in some interpreters from the start, through .pth files of the environment.
+    absent = absent - _modules_after("")
+
+    assert set() == absent & _modules_after(code)
