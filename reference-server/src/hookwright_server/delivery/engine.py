@@ -1,0 +1,95 @@
+"""The delivery engine: a `DeliveryLoop` on one uvloop thread, started and stopped from others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from concurrent.futures import Future
+
+import uvloop
+
+from hookwright_server.delivery.loop import DeliveryLoop, EngineLimits, Sending, Tools
+from hookwright_server.delivery.sender import Attempted, OutgoingRequest
+
+__all__ = ["Engine", "EngineLimits", "Sending", "Tools"]
+
+_log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Runs the loop on a thread of its own. The public methods are for other threads."""
+
+    def __init__(self, tools: Tools, limits: EngineLimits | None = None) -> None:
+        self._tools = tools
+        self._limits = limits or EngineLimits()
+        self._loop: DeliveryLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin a session and deliver until `stop`. Raises what kept it from beginning."""
+        started: Future[DeliveryLoop] = Future()
+        self._thread = threading.Thread(
+            target=self._run, args=(started,), name="hookwright-engine", daemon=True
+        )
+        self._thread.start()
+        self._loop = started.result()
+
+    def stop(self, drain_ms: int) -> None:
+        """Claim nothing more, give running attempts `drain_ms` to finish, record, end the session.
+
+        What is not finished then counts as interrupted and is due again at once.
+        """
+        if self._loop is None or self._thread is None:
+            return
+        self._loop.stop(drain_ms / 1000)
+        self._thread.join()
+        self._loop = None
+
+    def idle(self) -> bool:
+        """Nothing is under way and nothing claimable is due."""
+        return self._running().in_flight() == 0 and not any(
+            waiting.claimable or waiting.saturated for waiting in self._tools.outbox.look().waiting
+        )
+
+    def next_due_at(self) -> int | None:
+        """The next instant after now at which a delivery of an active endpoint falls due."""
+        return self._tools.outbox.look().next_due_at
+
+    def run_until_quiescent(self, timeout_s: float) -> bool:
+        """Wait until everything due now has been attempted and recorded; False if it took longer.
+
+        Used after the test clock has been moved; wakes the engine by itself.
+        """
+        done = self._running().submit(lambda loop: loop.quiescent())
+        try:
+            done.result(timeout_s)
+        except TimeoutError:
+            done.cancel()
+            return False
+        return True
+
+    def send(self, request: OutgoingRequest) -> Attempted:
+        """Send one request outside the outbox (`endpoints.test`) and wait for its outcome."""
+        return self._running().submit(lambda loop: loop.sender.send(request)).result()
+
+    def _running(self) -> DeliveryLoop:
+        if self._loop is None:
+            raise RuntimeError("the delivery engine is not running; call start() first")
+        return self._loop
+
+    def _run(self, started: Future[DeliveryLoop]) -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve(started))
+        except BaseException as error:
+            if started.done():
+                _log.exception("engine_died")
+                raise
+            started.set_exception(error)
+
+    async def _serve(self, started: Future[DeliveryLoop]) -> None:
+        loop = DeliveryLoop(self._tools, self._limits)
+        await loop.begin()
+        started.set_result(loop)
+        await loop.run()

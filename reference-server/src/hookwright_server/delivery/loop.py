@@ -1,0 +1,363 @@
+"""The engine's loop: claim → prepare → send → judge → record, and the upkeep of its session.
+
+Everything here runs on one event loop. No database call blocks it, and no transaction is open
+while a request is under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from hookwright_server.clock import Clock
+from hookwright_server.delivery import maintenance
+from hookwright_server.delivery.attempt_log import AttemptLog
+from hookwright_server.delivery.claim import Claim, ClaimedDelivery, Rotation
+from hookwright_server.delivery.outbox import TAKEN_BACK_AT_ONCE, Outbox
+from hookwright_server.delivery.prepare import NotPreparable, Prepared, Preparer
+from hookwright_server.delivery.recorder import Completed, Judge
+from hookwright_server.delivery.result_buffer import ResultBuffer
+from hookwright_server.delivery.sender import Attempted, OutgoingRequest
+from hookwright_server.delivery.throttle import Throttle
+from hookwright_server.delivery.waker import Waker
+from hookwright_server.domain.outcome import Unreachable
+from hookwright_server.store.errors import StoreError
+from hookwright_server.store.worker_sessions import DEAD_AFTER_MS, RENEW_EVERY_MS, Interrupted
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_NOT_SENT_DELAY_MS = 60_000
+_STORE_RETRY_S = 0.2
+_LAST_WRITES_S = 5.0
+
+
+class Sending(Protocol):
+    """What the engine needs of a sender; `sender.Sender` is the real one."""
+
+    async def send(self, request: OutgoingRequest) -> Attempted:
+        """Make one attempt. Every failure is an outcome; only cancellation is raised."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """`in_flight` deliveries at a time, `claim` per transaction, a look every `poll_ms`."""
+
+    in_flight: int = 1_000
+    claim: int = 500
+    poll_ms: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What an engine works with. `make_sender` is called on the engine's event loop."""
+
+    outbox: Outbox
+    preparer: Preparer
+    judge: Judge
+    make_sender: Callable[[], Sending]
+    waker: Waker
+    clock: Clock
+    log: AttemptLog
+
+
+class DeliveryLoop:
+    """One run of the engine, from `begin` to the end of `run`."""
+
+    def __init__(self, tools: Tools, limits: EngineLimits) -> None:
+        self._outbox = tools.outbox
+        self._preparer = tools.preparer
+        self._judge = tools.judge
+        self._waker = tools.waker
+        self._clock = tools.clock
+        self._attempt_log = tools.log
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self.sender = tools.make_sender()
+        self._results = ResultBuffer(self._write)
+        self._rotation = Rotation()
+        self._throttle = Throttle()
+        # Keyed by fence too: a delivery may be claimed again while a lost attempt still runs.
+        self._in_flight: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._look = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._left_behind = False
+        self._quiet: list[asyncio.Future[None]] = []
+        self._session_id = ""
+        self._renewed_at = 0.0
+        self._drain_s = 0.0
+        self._stopping = asyncio.Event()
+
+    # For other threads.
+
+    def in_flight(self) -> int:
+        """Deliveries that are claimed and not yet recorded."""
+        return len(self._in_flight)
+
+    def submit(self, work: Callable[[DeliveryLoop], Coroutine[Any, Any, T]]) -> Future[T]:
+        """Run a coroutine on the loop."""
+        return asyncio.run_coroutine_threadsafe(work(self), self._loop)
+
+    def stop(self, drain_s: float) -> None:
+        """Make `run` end; running attempts get `drain_s` seconds."""
+        self._loop.call_soon_threadsafe(self._begin_stopping, drain_s)
+
+    # For the loop's own thread.
+
+    async def begin(self) -> None:
+        """Begin the session. Raises StoreError."""
+        self._renewed_at = self._loop.time()
+        self._session_id = await self._outbox.begin()
+
+    async def run(self) -> None:
+        """Deliver until `stop`, then drain and end the session."""
+        unsubscribe = self._waker.subscribe(self._hint)
+        claiming = self._loop.create_task(self._kept_alive(self._claim_on), name="claim")
+        keepers = [
+            self._loop.create_task(self._kept_alive(keeper), name=keeper.__name__)
+            for keeper in (self._keep_session, self._keep_house)
+        ]
+        await self._stopping.wait()
+        unsubscribe()
+        await claiming
+        await self._drain()
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
+        await self._end()
+
+    async def quiescent(self) -> None:
+        """Return once a claim made after this call found nothing due, with nothing under way."""
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._quiet.append(waiter)
+        self._look.set()
+        await waiter
+
+    def _begin_stopping(self, drain_s: float) -> None:
+        self._drain_s = drain_s
+        self._stopping.set()
+        self._look.set()
+
+    def _hint(self) -> None:
+        # The loop may have been closed in between: then nobody needs the hint.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._look.set)
+
+    async def _kept_alive(self, forever: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await forever()
+            except StoreError as error:
+                _log.warning("store_failed in=%s error=%s", forever.__name__, error)
+            except Exception:  # noqa: BLE001 - a fault must not end all deliveries
+                _log.exception("engine_fault in=%s", forever.__name__)
+            await asyncio.sleep(_STORE_RETRY_S)
+
+    # Claiming.
+
+    async def _claim_on(self) -> None:
+        while not self._stopping.is_set():
+            # Cleared before looking: a hint that comes during the claim leads to another one.
+            self._look.clear()
+            waiters = list(self._quiet)
+            claim = await self._claim()
+            if claim is not None:
+                self._take(claim)
+                if self._is_quiet(claim):
+                    self._release_waiters(waiters)
+                if claim.deliveries and claim.left_behind:
+                    continue
+            await self._look.wait()
+
+    async def _claim(self) -> Claim | None:
+        budget = min(self._limits.claim, self._limits.in_flight - len(self._in_flight))
+        if budget <= 0:
+            self._left_behind = True
+            return None
+        return await self._outbox.claim(
+            self._session_id, self._rotation, budget, self._throttle.limits()
+        )
+
+    def _take(self, claim: Claim) -> None:
+        self._left_behind = claim.left_behind
+        self._arm(claim.next_due_at)
+        for claimed in claim.deliveries:
+            self._in_flight[_key(claimed)] = self._loop.create_task(self._attempt(claimed))
+
+    def _arm(self, next_due_at: int | None) -> None:
+        """Look again when the next delivery falls due, and in any case after the poll time."""
+        wait_ms = self._limits.poll_ms
+        if next_due_at is not None:
+            wait_ms = max(1, min(wait_ms, next_due_at - self._clock.now_ms() + 1))
+        when = self._loop.time() + wait_ms / 1000
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._look.set)
+
+    def _is_quiet(self, claim: Claim) -> bool:
+        return not (claim.deliveries or claim.left_behind or self._in_flight)
+
+    def _release_waiters(self, waiters: list[asyncio.Future[None]]) -> None:
+        for waiter in waiters:
+            self._quiet.remove(waiter)
+            if not waiter.done():
+                waiter.set_result(None)
+
+    # One attempt.
+
+    async def _attempt(self, claimed: ClaimedDelivery) -> None:
+        try:
+            prepared = self._preparer.prepare(claimed)
+        except NotPreparable as error:
+            _log.error("not_preparable delivery=%s error=%s", claimed.row.id, error)
+            await self._put_back(claimed)
+            return
+        attempted = await self._send(prepared)
+        self._throttle.note(
+            claimed.target.endpoint_id, attempted.outcome, claimed.target.max_concurrency
+        )
+        self._results.add(self._judge.judge(prepared, attempted), hurry=self._left_behind)
+
+    async def _send(self, prepared: Prepared) -> Attempted:
+        try:
+            return await self.sender.send(prepared.request)
+        except Exception:  # noqa: BLE001 - neither lose the delivery nor run in circles
+            _log.exception("sender_fault delivery=%s", prepared.claimed.row.id)
+            return Attempted(Unreachable("protocol_error"), latency_ms=0)
+
+    # Recording.
+
+    async def _write(self, batch: list[Completed]) -> None:
+        try:
+            recorded = await self._insist(lambda: self._outbox.record(batch))
+        except Exception:  # noqa: BLE001 - one bad row must not hold up the others
+            _log.exception("record_fault results=%d", len(batch))
+            await self._write_apart(batch)
+            return
+        for endpoint_id, reason in recorded.disabled:
+            _log.warning("endpoint_disabled endpoint=%s reason=%s", endpoint_id, reason)
+        for done in batch:
+            self._attempt_log.completed(done, stale=done.claimed.row.id in recorded.stale)
+            self._in_flight.pop(_key(done.claimed), None)
+        self._freed()
+
+    async def _write_apart(self, batch: list[Completed]) -> None:
+        if len(batch) > 1:
+            for done in batch:
+                await self._write([done])
+        else:
+            await self._put_back(batch[0].claimed)
+
+    async def _put_back(self, claimed: ClaimedDelivery) -> None:
+        leases = {claimed.row.id: claimed.lease}
+        await self._insist(lambda: self._outbox.put_back(leases, _NOT_SENT_DELAY_MS))
+        self._in_flight.pop(_key(claimed), None)
+        self._freed()
+
+    def _freed(self) -> None:
+        if self._left_behind or self._quiet:
+            self._look.set()
+
+    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeat while the database fails: what is claimed stays ours meanwhile."""
+        while True:
+            try:
+                return await call()
+            except StoreError as error:
+                _log.warning("store_failed error=%s", error)
+                await asyncio.sleep(_STORE_RETRY_S)
+
+    # The session.
+
+    async def _keep_session(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_MS / 1000)
+            if not await self._renew():
+                await self._begin_anew()
+
+    async def _renew(self) -> bool:
+        """False when the leases must be taken for lost."""
+        asked_at = self._loop.time()
+        dead_at = self._renewed_at + DEAD_AFTER_MS / 1000
+        try:
+            async with asyncio.timeout_at(max(dead_at, asked_at + 0.1)):
+                alive = await self._outbox.renew(self._session_id)
+        except (StoreError, TimeoutError) as error:
+            _log.warning("not_renewed session=%s error=%r", self._session_id, error)
+            return self._loop.time() < dead_at
+        if alive:
+            self._renewed_at = asked_at
+        return alive
+
+    async def _begin_anew(self) -> None:
+        _log.error("session_lost session=%s in_flight=%d", self._session_id, len(self._in_flight))
+        for task in self._in_flight.values():
+            task.cancel()
+        self._in_flight.clear()
+        await self._insist(self.begin)
+        await self._take_back()
+
+    async def _keep_house(self) -> None:
+        """Take back what dead sessions hold; now and then do the chores."""
+        chores_at = self._loop.time()
+        while True:
+            await self._take_back()
+            if self._loop.time() >= chores_at:
+                await self._do_chores()
+                chores_at = self._loop.time() + maintenance.EVERY_MS / 1000
+            await asyncio.sleep(RENEW_EVERY_MS / 1000)
+
+    async def _take_back(self) -> None:
+        while True:
+            taken_back = await self._outbox.take_back(self._session_id)
+            self._log_interrupted(taken_back)
+            if taken_back:
+                self._look.set()
+            if len(taken_back) < TAKEN_BACK_AT_ONCE:
+                return
+
+    async def _do_chores(self) -> None:
+        for chore in maintenance.CHORES:
+            while await self._outbox.maintain(chore):
+                pass
+
+    def _log_interrupted(self, taken_back: list[Interrupted]) -> None:
+        for one in taken_back:
+            self._attempt_log.interrupted(one)
+
+    # Stopping.
+
+    async def _drain(self) -> None:
+        running = list(self._in_flight.values())
+        if running:
+            _, late = await asyncio.wait(running, timeout=self._drain_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            async with asyncio.timeout(_LAST_WRITES_S):
+                await self._results.close()
+                self._log_interrupted(await self._outbox.end(self._session_id))
+        except (StoreError, TimeoutError) as error:
+            # The next start takes back what this session leaves.
+            _log.error("session_not_ended session=%s error=%r", self._session_id, error)
+        await self.sender.aclose()
+
+
+def _key(claimed: ClaimedDelivery) -> tuple[str, int]:
+    return claimed.row.id, claimed.row.fence

@@ -1,0 +1,102 @@
+"""The outbox: the deliveries of the database as the engine uses them.
+
+Each call is one job of the writer, one transaction or part of a group; the event loop only
+waits for it. Every coroutine raises StoreError when the database does not do its part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from hookwright_server.clock import Clock
+from hookwright_server.delivery import maintenance, recorder
+from hookwright_server.delivery.claim import Claim, Rotation, claim
+from hookwright_server.delivery.recorder import Completed, Recorded
+from hookwright_server.ids import Ids
+from hookwright_server.store import worker_sessions
+from hookwright_server.store.claims import Queue
+from hookwright_server.store.database import Connection, Database
+from hookwright_server.store.hot_sql import hot_sql
+from hookwright_server.store.results import Lease
+from hookwright_server.store.worker_sessions import Interrupted
+
+T = TypeVar("T")
+
+TAKEN_BACK_AT_ONCE = 500
+
+
+class Outbox:
+    """One engine's view. `alone`: this process holds the database's lock, so every session
+    that it did not begin itself is dead."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids, *, alone: bool) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._alone = alone
+
+    async def begin(self) -> str:
+        """Start a session; returns its id."""
+        session_id = self._ids.new("wrk", self._clock.now_ms())
+        await self._do(lambda c: self._begin(c, session_id))
+        return session_id
+
+    async def renew(self, session_id: str) -> bool:
+        """Keep the session alive; False when it has been declared dead."""
+        return await self._do(lambda c: worker_sessions.renew(c, session_id, self._clock.now_ms()))
+
+    async def claim(
+        self, session_id: str, rotation: Rotation, budget: int, limits: Mapping[str, int]
+    ) -> Claim:
+        """See `claim.claim`."""
+        return await self._do(lambda c: claim(c, self._clock, session_id, rotation, budget, limits))
+
+    async def record(self, batch: Sequence[Completed]) -> Recorded:
+        """See `recorder.record`."""
+        return await self._do(partial(recorder.record, batch=batch))
+
+    async def put_back(self, leases: Mapping[str, Lease], delay_ms: int) -> None:
+        """Give back deliveries (by id) that were not sent; due again after `delay_ms`."""
+        await self._do(
+            lambda c: worker_sessions.release(c, leases, self._clock.now_ms() + delay_ms)
+        )
+
+    async def take_back(self, own_session: str) -> list[Interrupted]:
+        """Declare silent sessions dead and make some of what dead ones leased due again."""
+        return await self._do(lambda c: self._take_back(c, own_session))
+
+    async def end(self, session_id: str) -> list[Interrupted]:
+        """End the session; what it still leased counts as interrupted."""
+        return await self._do(lambda c: self._end(c, session_id))
+
+    async def maintain(self, chore: maintenance.Chore) -> bool:
+        """One batch of a chore; True when there may be more."""
+        return await self._do(lambda c: maintenance.batch(c, self._clock, chore))
+
+    def look(self) -> Queue:
+        """What is due, and what next; reads on the calling thread."""
+        return self._database.read(lambda c: hot_sql(c).queue(c, self._clock.now_ms(), {}))
+
+    async def _do(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.wrap_future(self._database.submit(work))
+
+    def _begin(self, connection: Connection, session_id: str) -> None:
+        now_ms = self._clock.now_ms()
+        worker_sessions.start(connection, session_id, now_ms, alone=self._alone)
+
+    def _take_back(self, connection: Connection, own_session: str) -> list[Interrupted]:
+        worker_sessions.end_dead(connection, own_session, self._clock.now_ms())
+        return self._recover(connection, TAKEN_BACK_AT_ONCE)
+
+    def _end(self, connection: Connection, session_id: str) -> list[Interrupted]:
+        worker_sessions.end(connection, session_id)
+        return self._recover(connection, TAKEN_BACK_AT_ONCE)
+
+    def _recover(self, connection: Connection, limit: int) -> list[Interrupted]:
+        now_ms = self._clock.now_ms()
+        return worker_sessions.recover(
+            connection, lambda: self._ids.new("att", now_ms), now_ms, limit
+        )

@@ -1,0 +1,64 @@
+"""The health columns of endpoints, and the switch that health may pull."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from typing import Literal
+
+import sqlalchemy as sa
+
+from hookwright_server.domain.health import Health
+from hookwright_server.store.database import Connection
+from hookwright_server.store.tables import apps, endpoints
+
+
+def load(connection: Connection, ids: Collection[str]) -> dict[str, Health]:
+    """The health of the endpoints `ids`, locked until the transaction ends."""
+    c = endpoints.c
+    rows = connection.execute(
+        sa.select(
+            c.id,
+            c.consecutive_failures,
+            c.dead_letter_streak,
+            c.first_failure_at,
+            c.last_success_at,
+            c.last_failure_at,
+        )
+        .where(c.id.in_(list(ids)))
+        .order_by(c.id)
+        .with_for_update()
+    )
+    return {row.id: Health(*row[1:]) for row in rows}
+
+
+def save(connection: Connection, healths: Mapping[str, Health]) -> None:
+    """Write the health of each endpoint back."""
+    if healths:
+        connection.execute(
+            sa.update(endpoints).where(endpoints.c.id == sa.bindparam("endpoint_id")),
+            [{"endpoint_id": key, **asdict(health)} for key, health in healths.items()],
+        )
+
+
+def disable(
+    connection: Connection, endpoint_id: str, reason: Literal["gone", "failing"], now_ms: int
+) -> bool:
+    """Switch the endpoint off and tell the app's subscriptions; False when it was off already."""
+    c = endpoints.c
+    app_id = connection.execute(
+        sa.update(endpoints)
+        .where(c.id == endpoint_id)
+        .where(c.active)
+        .where(c.deleted_at.is_(None))
+        .values(active=False, disabled_at=now_ms, disabled_reason=reason, updated_at=now_ms)
+        .returning(c.app_id)
+    ).scalar_one_or_none()
+    if app_id is None:
+        return False
+    connection.execute(
+        sa.update(apps)
+        .where(apps.c.id == app_id)
+        .values(subscriptions_version=apps.c.subscriptions_version + 1)
+    )
+    return True

@@ -1,0 +1,58 @@
+"""What the store raises.
+
+StoreError
+├── StoreRefused            the database cannot be opened in the promised way
+│   └── StoreLocked         another process has it open
+├── NotWritten              nothing was written; trying again is safe
+│   ├── WriterBusy          the writer's queue is full, or a job waited in it too long
+│   ├── StaleSubscriptions  the app's endpoints changed since the caller read them
+│   └── RecordExists        the idempotency key has been used already
+├── StoreUnavailable        the database itself failed (disk full, I/O error)
+└── WriteUnknown            the commit was under way when the wait ended: it may have happened
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Base of everything the store raises on purpose."""
+
+
+class StoreRefused(StoreError):
+    """The database cannot be opened with the durability that the server promises."""
+
+
+class StoreLocked(StoreRefused):
+    """Another process holds the database."""
+
+
+class NotWritten(StoreError):
+    """Nothing was written."""
+
+
+class WriterBusy(NotWritten):
+    """The writer cannot take more work now: answer 503."""
+
+
+class StaleSubscriptions(NotWritten):
+    """The app's subscriptions version is not the one the fan-out was computed from."""
+
+    def __init__(self, app_id: str) -> None:
+        super().__init__(f"the endpoints of {app_id} changed; compute the fan-out again")
+        self.app_id = app_id
+
+
+class RecordExists(NotWritten):
+    """An idempotency record with this scope is there and has not expired."""
+
+    def __init__(self, scope: bytes) -> None:
+        super().__init__(f"an idempotency record {scope.hex()} exists; answer from it")
+        self.scope = scope
+
+
+class StoreUnavailable(StoreError):
+    """The database itself failed; what was being written may or may not be there."""
+
+
+class WriteUnknown(StoreError):
+    """The wait ended during the transaction; it may yet be committed."""

@@ -1,0 +1,43 @@
+"""The few statements that are written per dialect, because their speed is a promise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from hookwright_server.store import sqlite_hot
+from hookwright_server.store.acceptance import Acceptance
+from hookwright_server.store.claims import Leased, Queue, Share
+from hookwright_server.store.database import Connection
+from hookwright_server.store.errors import NotWritten
+
+
+class HotSql(Protocol):
+    """What one dialect's module offers."""
+
+    def accept(
+        self, connection: Connection, acceptances: Sequence[Acceptance]
+    ) -> list[NotWritten | None]:
+        """Write all acceptances in a few statements; say for each why it was refused, if so."""
+        ...
+
+    def queue(self, connection: Connection, now_ms: int, limits: Mapping[str, int]) -> Queue:
+        """Endpoints with claimable deliveries; the cost grows with the endpoints only.
+
+        `limits` holds endpoints whose concurrency is at present below `max_concurrency`.
+        """
+        ...
+
+    def lease(
+        self, connection: Connection, session_id: str, now_ms: int, shares: Sequence[Share]
+    ) -> list[Leased]:
+        """Lease each share's longest due deliveries to the session, each under a new fence."""
+        ...
+
+
+def hot_sql(connection: Connection) -> HotSql:
+    """The statements of the connection's dialect."""
+    return _DIALECTS[connection.dialect.name]
+
+
+_DIALECTS: dict[str, HotSql] = {"sqlite": sqlite_hot.SqliteHotSql()}

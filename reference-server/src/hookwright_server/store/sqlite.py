@@ -1,0 +1,145 @@
+"""SQLite as the embedded database: WAL, synchronous=FULL, one writer thread in one process.
+
+FULL, because in WAL mode NORMAL does not make a commit durable (8 fdatasyncs per 200 commits
+against 209). A lock file makes sure that no second process writes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from hookwright_server.store.acceptance import Acceptance
+from hookwright_server.store.database import Connection
+from hookwright_server.store.errors import StoreLocked, StoreRefused
+from hookwright_server.store.writer import Wake, Writer, WriterLimits
+
+T = TypeVar("T")
+
+_BUSY_TIMEOUT_MS = 10_000
+_FULL = 2
+_READERS = 80  # more than the API has threads
+
+
+class SqliteDatabase:
+    """See `Database`. Holds the file's lock until `close`."""
+
+    def __init__(
+        self, path: Path, wake: Wake = lambda: None, limits: WriterLimits | None = None
+    ) -> None:
+        """Open `path`, creating it readable by its owner alone.
+
+        `wake` is called after each committed group that may have made deliveries due.
+        Raises StoreLocked when another process has it open, StoreRefused when the file cannot
+        be had in WAL mode with synchronous=FULL. The tables are `migrations.migrate`'s matter.
+        """
+        self._lock = _lock(path)
+        try:
+            _create(path)
+            self.engine = _engine(path, begin="BEGIN IMMEDIATE", read_only=False)
+            self.read_engine = _engine(path, begin="BEGIN", read_only=True)
+            _verify(self.engine)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._writer = Writer(self.engine, wake, limits)
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        with self.read_engine.begin() as connection:
+            return work(connection)
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        return self._writer.write(work)
+
+    def submit(self, work: Callable[[Connection], T]) -> Future[T]:
+        return self._writer.submit(work)
+
+    def accept(self, acceptance: Acceptance) -> None:
+        self._writer.accept(acceptance)
+
+    def close(self) -> None:
+        self._writer.close()
+        self.read_engine.dispose()
+        self.engine.dispose()
+        os.close(self._lock)
+
+
+def read_only_engine(path: Path) -> sa.Engine:
+    """Readers of a database that a server may have open at the same time (`doctor`)."""
+    if not path.is_file():
+        raise StoreRefused(f"{path} does not exist; `hookwright-server serve` creates it")
+    return _engine(path, begin="BEGIN", read_only=True)
+
+
+def _lock(path: Path) -> int:
+    lock_path = path.with_name(path.name + ".lock")
+    try:
+        handle = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreRefused(f"{lock_path} cannot be opened: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
+        os.close(handle)
+        raise StoreLocked(
+            f"{path} is in use by process {holder}: one server at a time may open it; "
+            "stop that one or give another --database"
+        ) from None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
+    return handle
+
+
+def _create(path: Path) -> None:
+    # SQLite gives the -wal and -shm files the mode of the database file.
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        raise StoreRefused(f"{path} cannot be opened: {error.strerror}") from error
+
+
+def _engine(path: Path, *, begin: str, read_only: bool) -> sa.Engine:
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        pool_size=_READERS if read_only else 1,
+        max_overflow=-1 if read_only else 0,
+        connect_args={"isolation_level": None, "cached_statements": 512},
+    )
+
+    def connected(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    sa.event.listen(engine, "connect", connected)
+    sa.event.listen(engine, "begin", begun)
+    return engine
+
+
+def _verify(engine: sa.Engine) -> None:
+    try:
+        with engine.connect() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+            level = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
+    except sa.exc.DatabaseError as error:
+        raise StoreRefused(f"{engine.url.database} is not usable: {error.orig}") from error
+    if (mode, level) != ("wal", _FULL):
+        raise StoreRefused(
+            f"{engine.url.database} runs with journal_mode={mode}, synchronous={level}; "
+            f"the server promises durability only with wal and {_FULL} (FULL)"
+        )

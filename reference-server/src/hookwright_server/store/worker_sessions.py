@@ -1,0 +1,147 @@
+"""Leases hang on a worker's session: while it is renewed, its deliveries are its own.
+
+A dead session's row is deleted; from that moment its completions are refused and its
+deliveries are taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hookwright_server.store.database import Connection
+from hookwright_server.store.results import Lease, NewAttempt, insert_attempts
+from hookwright_server.store.tables import deliveries, worker_sessions
+
+RENEW_EVERY_MS = 3_000
+DEAD_AFTER_MS = 10_000
+
+# A literal, not a parameter: only then does the planner see that the partial index serves.
+_SENDING = deliveries.c.status == sa.literal_column("'sending'")
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A delivery taken back from a dead session, due again at once."""
+
+    delivery_id: str
+    message_id: str
+    endpoint_id: str
+    app_id: str
+    account_id: str
+    attempt: int
+    next_attempt_at: int
+
+
+def start(connection: Connection, session_id: str, now_ms: int, *, alone: bool) -> None:
+    """Begin a session. `alone`: no other worker can exist, so all older sessions are dead."""
+    if alone:
+        connection.execute(sa.delete(worker_sessions))
+    connection.execute(
+        sa.insert(worker_sessions).values(id=session_id, started_at=now_ms, renewed_at=now_ms)
+    )
+
+
+def renew(connection: Connection, session_id: str, now_ms: int) -> bool:
+    """Keep the session alive; False when it has been declared dead."""
+    changed = connection.execute(
+        sa.update(worker_sessions)
+        .where(worker_sessions.c.id == session_id)
+        .values(renewed_at=now_ms)
+    )
+    return changed.rowcount == 1
+
+
+def end(connection: Connection, session_id: str) -> None:
+    """End the session; what it still leases is `recover`'s."""
+    connection.execute(sa.delete(worker_sessions).where(worker_sessions.c.id == session_id))
+
+
+def end_dead(connection: Connection, own: str, now_ms: int) -> int:
+    """End the other sessions that were not renewed for 10 s; say how many those were."""
+    ended = connection.execute(
+        sa.delete(worker_sessions)
+        .where(worker_sessions.c.id != own)
+        .where(worker_sessions.c.renewed_at < now_ms - DEAD_AFTER_MS)
+    )
+    return ended.rowcount
+
+
+def recover(
+    connection: Connection, new_attempt_id: Callable[[], str], now_ms: int, limit: int
+) -> list[Interrupted]:
+    """Take back at most `limit` deliveries whose session is gone.
+
+    Each gets an attempt row `interrupted`, which does not count against its schedule.
+    """
+    c = deliveries.c
+    rows = connection.execute(
+        sa.select(deliveries)
+        .where(_SENDING)
+        .where(sa.func.coalesce(c.lease_session, "").not_in(sa.select(worker_sessions.c.id)))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if not rows:
+        return []
+    insert_attempts(
+        connection,
+        [
+            NewAttempt(
+                id=new_attempt_id(),
+                account_id=row.account_id,
+                environment=row.environment,
+                delivery_id=row.id,
+                number=row.attempt_count + 1,
+                failure_reason="interrupted",
+                created_at=now_ms,
+            )
+            for row in rows
+        ],
+    )
+    connection.execute(
+        sa.update(deliveries)
+        .where(c.id.in_([row.id for row in rows]))
+        .values(
+            status="pending",
+            attempt_count=c.attempt_count + 1,
+            uncounted_attempts=c.uncounted_attempts + 1,
+            max_attempts=c.max_attempts + 1,
+            next_attempt_at=now_ms,
+            lease_session=None,
+            last_status_code=None,
+            last_failure_reason="interrupted",
+        )
+    )
+    return [
+        Interrupted(
+            delivery_id=row.id,
+            message_id=row.message_id,
+            endpoint_id=row.endpoint_id,
+            app_id=row.app_id,
+            account_id=row.account_id,
+            attempt=row.attempt_count + 1,
+            next_attempt_at=now_ms,
+        )
+        for row in rows
+    ]
+
+
+def release(connection: Connection, leases: Mapping[str, Lease], due_at: int) -> None:
+    """Give back leases (by delivery id) that were never sent: pending, no attempt."""
+    if not leases:
+        return
+    connection.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.id == sa.bindparam("delivery_id"))
+        .where(_SENDING)
+        .where(deliveries.c.lease_session == sa.bindparam("session_id"))
+        .where(deliveries.c.fence == sa.bindparam("lease_fence"))
+        .values(status="pending", lease_session=None, next_attempt_at=due_at),
+        [
+            {"delivery_id": key, "session_id": lease.session_id, "lease_fence": lease.fence}
+            for key, lease in leases.items()
+        ],
+    )

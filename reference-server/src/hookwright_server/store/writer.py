@@ -1,0 +1,196 @@
+"""Group commit: one thread gathers whatever has queued and commits it in one transaction.
+
+There is no deliberate wait: while one group is being committed, the next one gathers itself.
+A group that fails is repeated job by job, so a job's `work` may run twice; only the run that is
+committed counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from hookwright_server.store.acceptance import Acceptance, NewDelivery, NewMessage, NewRecord
+from hookwright_server.store.database import Connection
+from hookwright_server.store.errors import NotWritten, StoreUnavailable, WriterBusy, WriteUnknown
+from hookwright_server.store.hot_sql import hot_sql
+
+__all__ = ["Acceptance", "NewDelivery", "NewMessage", "NewRecord", "Writer", "WriterLimits"]
+
+T = TypeVar("T")
+Wake = Callable[[], None]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WriterLimits:
+    """`queue` jobs may wait, `group` are committed at once, a caller waits `wait_s` seconds."""
+
+    queue: int = 2_048
+    group: int = 512
+    wait_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    # What a future holds is known to the method that made it; the writer only hands it on.
+    future: Future[Any]
+    work: Callable[[Connection], object] | None
+    acceptance: Acceptance | None
+    makes_work_due: bool
+
+
+_Settle = Callable[[], None]
+
+
+class Writer:
+    """The one thread that writes. `engine` must begin its transactions as writers."""
+
+    def __init__(self, engine: sa.Engine, wake: Wake, limits: WriterLimits | None = None) -> None:
+        self._engine = engine
+        self._wake = wake
+        self._limits = limits or WriterLimits()
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="hookwright-writer", daemon=True)
+        self._thread.start()
+
+    def accept(self, acceptance: Acceptance) -> None:
+        """See `Database.accept`."""
+        future: Future[None] = Future()
+        self._put(_Job(future, None, acceptance, bool(acceptance.deliveries)), bounded=True)
+        self._wait(future)
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """See `Database.write`."""
+        future: Future[T] = Future()
+        self._put(_Job(future, work, None, makes_work_due=True), bounded=True)
+        return self._wait(future)
+
+    def submit(self, work: Callable[[Connection], T]) -> Future[T]:
+        """See `Database.submit`. Does not wake: the engine knows what it has written."""
+        future: Future[T] = Future()
+        self._put(_Job(future, work, None, makes_work_due=False), bounded=False)
+        return future
+
+    def close(self) -> None:
+        """Commit what is queued, then end the thread. Later jobs are refused."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
+
+    def _put(self, job: _Job, *, bounded: bool) -> None:
+        if bounded and self._queue.qsize() >= self._limits.queue:
+            raise WriterBusy(f"{self._limits.queue} writes are waiting already; try again later")
+        with self._closing:
+            if self._closed:
+                raise WriterBusy("the server is stopping")
+            self._queue.put(job)
+
+    def _wait(self, future: Future[T]) -> T:
+        try:
+            return future.result(self._limits.wait_s)
+        except TimeoutError:
+            if future.cancel():
+                raise WriterBusy(f"not written within {self._limits.wait_s} s") from None
+            if not future.done():
+                raise WriteUnknown(f"no answer within {self._limits.wait_s} s") from None
+        return future.result()
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            jobs, running = self._gather()
+            if jobs:
+                self._commit(jobs)
+
+    def _gather(self) -> tuple[list[_Job], bool]:
+        jobs: list[_Job] = []
+        job = self._queue.get()
+        while job is not None:
+            if job.future.set_running_or_notify_cancel():
+                jobs.append(job)
+            if len(jobs) >= self._limits.group:
+                return jobs, True
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                return jobs, True
+        return jobs, False
+
+    def _commit(self, jobs: Sequence[_Job]) -> None:
+        try:
+            with self._engine.begin() as connection:
+                settlements = _accept(connection, jobs) + _work(connection, jobs)
+        except Exception as error:  # noqa: BLE001 - every failure is the waiting job's answer
+            self._failed(jobs, error)
+            return
+        if any(job.makes_work_due for job in jobs):
+            self._woken()
+        for settle in settlements:
+            settle()
+
+    def _failed(self, jobs: Sequence[_Job], error: Exception) -> None:
+        if len(jobs) == 1:
+            jobs[0].future.set_exception(_translated(error))
+            return
+        _log.warning("group_retried jobs=%d error=%r", len(jobs), error)
+        for job in jobs:
+            self._commit([job])
+
+    def _woken(self) -> None:
+        try:
+            self._wake()
+        except Exception:  # noqa: BLE001 - a lost hint must not lose the answers below
+            _log.exception("wake_failed")
+
+
+def _accept(connection: Connection, jobs: Sequence[_Job]) -> list[_Settle]:
+    """All acceptances of the group at once, before other jobs could make them stale."""
+    pairs = [(job, job.acceptance) for job in jobs if job.acceptance is not None]
+    if not pairs:
+        return []
+    refusals = hot_sql(connection).accept(connection, [acceptance for _, acceptance in pairs])
+    return [_answer(job, refusal) for (job, _), refusal in zip(pairs, refusals, strict=True)]
+
+
+def _answer(job: _Job, refusal: NotWritten | None) -> _Settle:
+    if refusal is None:
+        return lambda: job.future.set_result(None)
+    return lambda: job.future.set_exception(refusal)
+
+
+def _work(connection: Connection, jobs: Sequence[_Job]) -> list[_Settle]:
+    return [_apart(connection, job, job.work) for job in jobs if job.work is not None]
+
+
+def _apart(connection: Connection, job: _Job, work: Callable[[Connection], object]) -> _Settle:
+    """Run one job under a savepoint: its failure undoes only what it did."""
+    try:
+        with connection.begin_nested():
+            result = work(connection)
+    except sa.exc.OperationalError:
+        raise  # the database's own trouble: the transaction may be gone
+    except Exception as error:  # noqa: BLE001 - every failure is the waiting job's answer
+        failure = _translated(error)
+        return lambda: job.future.set_exception(failure)
+    return lambda: job.future.set_result(result)
+
+
+def _translated(error: Exception) -> Exception:
+    if not isinstance(error, sa.exc.OperationalError):
+        return error
+    unavailable = StoreUnavailable(f"the database failed: {error.orig}")
+    unavailable.__cause__ = error
+    return unavailable
