@@ -8,11 +8,11 @@ from typing import Literal
 DEGRADED_AFTER = 1
 """HEALTH-1: failed attempts in a row from which an endpoint reads as degraded."""
 FAILING_AFTER = 5
-"""HEALTH-2: failed attempts in a row from which an endpoint reads as failing."""
+"""HEALTH-1: failed attempts in a row from which an endpoint reads as failing."""
 DISABLE_AFTER_MS = 5 * 24 * 60 * 60 * 1000
-"""HEALTH-3: an endpoint whose every attempt failed over this span is disabled."""
+"""HEALTH-5: an endpoint whose every attempt failed over this span is disabled."""
 DISABLE_AFTER_DEAD_LETTERS = 20
-"""HEALTH-4: an endpoint is disabled when so many deliveries in a row end in dead_letter."""
+"""HEALTH-5: an endpoint is disabled when so many deliveries in a row end in dead_letter."""
 
 State = Literal["healthy", "degraded", "failing", "disabled"]
 Ending = Literal["delivered", "failed", "dead_letter"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000
-"""A receiver's Retry-After delays the next attempt by at most a day."""
+"""RETRY-5: a receiver's Retry-After delays the next attempt by at most a day."""
 GONE = 410
 RETRYABLE_CLIENT_ERRORS = frozenset({408, 409, 425, 429})
 
@@ -191,11 +191,11 @@ def schedule_table(policy: RetryPolicy) -> tuple[ScheduledAttempt, ...]:
 
 
 def duration_text(duration_ms: int) -> str:
-    """A duration for people, to the millisecond: `75 h 17 m 35 s`, `250 ms`, `0 s`."""
+    """A duration for people, to the millisecond: `75 h 17 min 35 s`, `250 ms`, `0 s`."""
     seconds, milliseconds = divmod(duration_ms, 1000)
     parts = [
         (seconds // 3600, "h"),
-        (seconds // 60 % 60, "m"),
+        (seconds // 60 % 60, "min"),
         (seconds % 60, "s"),
         (milliseconds, "ms"),
     ]

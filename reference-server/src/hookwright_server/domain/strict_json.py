@@ -16,6 +16,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, cast
 
+from hookwright_server.domain.contract import Limits
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -62,7 +64,9 @@ class Document:
         return self.text[start:end].encode()
 
 
-def parse(raw: bytes, *, max_depth: int = 64, untouched: tuple[str, ...] = ()) -> JsonValue:
+def parse(
+    raw: bytes, *, max_depth: int = Limits.json_depth, untouched: tuple[str, ...] = ()
+) -> JsonValue:
     """The value of the JSON text `raw`; StrictJsonError when it breaks a rule.
 
     Inside the top-level members `untouched` any JSON number passes. There one that Python
@@ -80,7 +84,9 @@ def raw_member(raw: bytes, name: str) -> bytes:
     return parse_document(raw, untouched=(name,)).member(name)
 
 
-def parse_document(raw: bytes, *, max_depth: int = 64, untouched: tuple[str, ...] = ()) -> Document:
+def parse_document(
+    raw: bytes, *, max_depth: int = Limits.json_depth, untouched: tuple[str, ...] = ()
+) -> Document:
     """As `parse`, and in the same pass the exact bytes of the `untouched` members."""
     text = _decode(raw)
     decoder = _DECODER if _numbers_are_small(raw) else _SATURATING_DECODER
@@ -149,7 +155,7 @@ _NEXT_PLAIN_NAME = re.compile(r'[ \t\n\r]*,[ \t\n\r]*"([^"\\\x00-\x1f]*)"[ \t\n\
 def _decode(raw: bytes) -> str:
     if raw.startswith(b"\xef\xbb\xbf"):
         raise StrictJsonError("byte_order_mark", "JSON begins without a byte order mark.", 0)
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in raw[:4]:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in raw[:2]:
         raise StrictJsonError("encoding", "JSON is sent as UTF-8, not as UTF-16 or UTF-32.", 0)
     try:
         return raw.decode()
