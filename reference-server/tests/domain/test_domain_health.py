@@ -87,3 +87,9 @@ def test_reset_forgets_the_failures() -> None:
     actual = health.reset(after(["delivered", *[None] * 4, "dead_letter"]))
 
     assert Health(last_success_at=0, last_failure_at=5) == actual
+
+
+def test_an_endpoint_without_failures_is_kept() -> None:
+    """A new endpoint and one that just succeeded are never disabled."""
+    assert not health.should_disable(Health())
+    assert not health.should_disable(after([None, "delivered"], 6 * DAY_MS))
