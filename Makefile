@@ -1,5 +1,8 @@
 # Needs make and Python 3.11 or newer with venv; everything else is installed into .venv.
 
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
 VENV := .venv
 BIN := $(VENV)/bin
 MEMBERS := benchmarks codegen conformance-tests reference-server sdk-python
@@ -46,7 +49,7 @@ check-lint: $(VENV)/.check
 	$(BIN)/ruff check .
 
 check-types: $(VENV)/.check
-	@set -e; for member in $(MEMBERS); do \
+	@for member in $(MEMBERS); do \
 		echo "mypy $$member"; \
 		$(BIN)/mypy $$(ls -d $$member/src $$member/tests 2>/dev/null); \
 	done
@@ -57,7 +60,7 @@ check-imports: $(VENV)/.check
 	$(BIN)/lint-imports --no-cache
 
 check-dependencies: $(VENV)/.check
-	@set -e; for member in $(MEMBERS); do \
+	@for member in $(MEMBERS); do \
 		echo "deptry $$member"; \
 		(cd $$member && ../$(BIN)/deptry src); \
 	done
@@ -90,13 +93,14 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 lock: $(VENV)/.check ## Resolves the dependencies again and writes requirements/*.txt (ARGS=--upgrade for newer versions).
 	$(COMPILE) $(ARGS) requirements/check.in --output-file requirements/check.txt >/dev/null
 	for set in dev run; do $(COMPILE) --constraint requirements/check.txt \
-		requirements/$$set.in --output-file requirements/$$set.txt >/dev/null || exit 1; done
+		requirements/$$set.in --output-file requirements/$$set.txt >/dev/null; done
 
-# One stamp for each lock; `pip` writes into .venv alone and shows what it does. A larger set contains the smaller ones, so it renews their stamps too.
+# One stamp for each lock. A larger set contains the smaller ones, so it renews their stamps too.
+SHOW := sed -n 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing collected.*/  installing .../p'
 define install
 	@echo "Setting up $(VENV) for '$(1)' (once; again only when its requirements change) ..."
-	$(BIN)/python -m pip install --require-hashes -r requirements/$(1).txt
-	$(BIN)/python -m pip install --no-deps --no-build-isolation $(foreach member,$(2),-e './$(member)')
+	@$(BIN)/python -m pip install --require-hashes -r requirements/$(1).txt | $(SHOW)
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation $(2:%=-e ./%)
 endef
 
 $(VENV)/.run: requirements/run.txt reference-server/pyproject.toml sdk-python/pyproject.toml | $(BIN)/python
