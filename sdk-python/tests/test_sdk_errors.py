@@ -100,7 +100,7 @@ def test_all_is_what_is_public() -> None:
 def test_unknown_names_are_attribute_errors() -> None:
     """A misspelt name fails as in any module."""
     with pytest.raises(AttributeError, match="Hookwrite"):
-        _ = hookwright.Hookwrite  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+        _ = hookwright.Hookwrite  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _modules_after(code: str) -> set[str]:

@@ -16,7 +16,7 @@ from hookwright import errors
 from hookwright._core.call import Call, CallOptions
 
 if TYPE_CHECKING:
-    from conftest import Driver, ScriptedApi
+    from sdk_harness import Driver, ScriptedApi
 
 NOW = datetime.fromtimestamp(1_800_000_000, UTC)
 HTML = b"<html><body>502 Bad Gateway</body></html>"

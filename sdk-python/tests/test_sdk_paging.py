@@ -11,7 +11,7 @@ from hookwright import errors
 from hookwright._core.call import Call
 
 if TYPE_CHECKING:
-    from conftest import Driver, ScriptedApi
+    from sdk_harness import Driver, ScriptedApi
 
 LIST = Call(
     "apps.list",

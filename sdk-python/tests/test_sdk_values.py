@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import enum
 import pickle
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -139,6 +140,20 @@ def test_delay_bounds(done: int, chance: float, retry_after: float | None) -> No
 
     assert delay is not None
     assert (retry_after or 0) <= delay <= max(8.0, retry_after or 0)
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
+def test_retry_after_date_is_utc(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The date is read in its own zone, whatever zone this machine is in."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        seconds = retry.retry_after_seconds(f"Thu, 01 Jan 1970 00:01:40 {zone}", 40.0)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert 60.0 == seconds
 
 
 @given(st.text() | st.integers().map(str))

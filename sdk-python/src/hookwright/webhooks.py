@@ -82,7 +82,7 @@ class Webhook:
     def __repr__(self) -> str:
         return f"Webhook(secrets={len(self._keys)}, tolerance_seconds={self._tolerance})"
 
-    def verify(self, body: bytes | str, headers: SupportsItems) -> Any:
+    def verify(self, body: bytes | bytearray | str, headers: SupportsItems) -> Any:
         """
         The parsed JSON of a webhook that is genuine and recent.
 
@@ -96,7 +96,7 @@ class Webhook:
         self._check_signature(received, content)
         return _parse(content)
 
-    def sign(self, message_id: str, timestamp: int, body: bytes | str) -> str:
+    def sign(self, message_id: str, timestamp: int, body: bytes | bytearray | str) -> str:
         """
         The value of `webhook-signature`: one `v1,…` per secret, separated by spaces.
 

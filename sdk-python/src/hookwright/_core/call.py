@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Final, Generic, Literal, TypeVar, cast
+from typing import Any, Final, Generic, Literal, TypeGuard, TypeVar, cast
 from urllib.parse import quote
 
 from hookwright.errors import UsageError
@@ -133,9 +133,8 @@ def json_value(value: Any) -> Any:
 def _convert(value: Any) -> Any:
     if value is None or isinstance(value, (str, int, float)):
         return value
-    if isinstance(value, Mapping):
-        members: Mapping[Any, Any] = value
-        return _convert_mapping(members)
+    if _is_mapping(value):
+        return _convert_mapping(value)
     if isinstance(value, datetime):
         return _instant(value)
     if isinstance(value, date):
@@ -148,6 +147,10 @@ def _convert(value: Any) -> Any:
         items = cast("Iterable[Any]", value)
         return [_convert(item) for item in items if not isinstance(item, Unset)]
     raise UsageError(f"a {type(value).__name__} cannot be sent as JSON: {value!r:.100}")
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
 
 
 def _convert_mapping(value: Mapping[Any, Any]) -> dict[str, Any]:

@@ -37,10 +37,13 @@ def retry_after_seconds(value: str | None, now: float) -> float | None:
     text = value.strip()
     if text.isascii() and text.isdigit():
         return float(text)
+    from datetime import UTC
     from email.utils import parsedate_to_datetime
 
     try:
         moment: datetime = parsedate_to_datetime(text)
+        # A date "-0000" comes without a zone and would be taken for local time.
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return max(0.0, moment.timestamp() - now)
     except (ValueError, TypeError, OverflowError):
         return None
@@ -56,5 +59,5 @@ def delay_seconds(
     if retry_after is not None and retry_after > LONGEST_RETRY_AFTER_SECONDS:
         return None
     # The exponent is capped as well: 2**2000 is no float.
-    ceiling = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(retries_done, 10))
+    ceiling = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(retries_done, 10))
     return max(random() * ceiling, retry_after or 0.0)

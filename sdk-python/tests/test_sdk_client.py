@@ -1,0 +1,197 @@
+"""What the two public clients add: settings, options, ownership of connections, logs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from hookwright import AsyncHookwright, Hookwright, UsageError
+from hookwright._core.call import Call, CallOptions
+from hookwright._core.runtime import Runtime
+
+if TYPE_CHECKING:
+    from sdk_harness import ScriptedApi
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\nX-Secret: s3cret\r\n\r\n{}"
+FAILED = b"HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+NO_WAIT = Runtime(sleep=lambda seconds: None)
+GET: Call[Any] = Call("apps.list", "GET", "/v1/apps", lambda parsed: parsed)
+
+
+class Client(Hookwright):
+    """With one operation of its own, so that these tests need none of the generated ones."""
+
+    def call(self, call: Call[Any] = GET) -> Any:
+        return self._core.request(call)
+
+
+class AsyncClient(AsyncHookwright):
+    """The same for asyncio."""
+
+    async def call(self, call: Call[Any] = GET) -> Any:
+        return await self._core.request(call)
+
+
+def test_settings_come_from_the_environment(
+    api: ScriptedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without arguments the two variables say where and who."""
+    monkeypatch.setenv("HOOKWRIGHT_API_KEY", "hw_test_env")
+    monkeypatch.setenv("HOOKWRIGHT_BASE_URL", api.base_url)
+    api.steps = [OK]
+
+    with Client() as client:
+        client.call()
+
+    assert "Bearer hw_test_env" == api.requests[0].headers["authorization"]
+
+
+@pytest.mark.parametrize("kind", [Hookwright, AsyncHookwright])
+def test_missing_settings(
+    kind: type[Hookwright | AsyncHookwright], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client without key or address is not made."""
+    monkeypatch.delenv("HOOKWRIGHT_API_KEY", raising=False)
+    monkeypatch.delenv("HOOKWRIGHT_BASE_URL", raising=False)
+
+    with pytest.raises(UsageError, match="HOOKWRIGHT_API_KEY"):
+        kind()
+    with pytest.raises(UsageError, match="HOOKWRIGHT_BASE_URL"):
+        kind("key")
+
+
+@pytest.mark.parametrize(
+    "options", [{"timeout": -1}, {"max_retries": 1.5}, {"extra_headers": {"host": "x"}}]
+)
+def test_wrong_options(options: dict[str, Any]) -> None:
+    """Options out of range are refused when the client is made."""
+    for kind in (Hookwright, AsyncHookwright):
+        with pytest.raises(UsageError):
+            kind("key", base_url="http://127.0.0.1", **options)
+
+
+def test_namespaces_are_made_once(api: ScriptedApi) -> None:
+    """A namespace is the same object on each access, and a derived client has its own."""
+    with Client("key", base_url=api.base_url) as client:
+        derived = client.with_options(max_retries=0)
+
+        assert client.apps is client.apps
+        assert client.apps is not derived.apps
+
+
+def test_with_options_shares_the_connections(api: ScriptedApi) -> None:
+    """A derived client has its own defaults, leaves its parent's alone, and closes nothing."""
+    api.steps = [FAILED, OK, OK]
+
+    with Client("key", base_url=api.base_url, max_retries=0, _runtime=NO_WAIT) as client:
+        with client.with_options(max_retries=1, extra_headers={"X-A": "1"}) as derived:
+            derived.call()
+        client.call()
+
+    assert ["1", "1", None] == [request.headers.get("x-a") for request in api.requests]
+
+
+def test_a_closed_client_says_so(api: ScriptedApi) -> None:
+    """After close, the client and those derived from it refuse to be used."""
+    client = Client("key", base_url=api.base_url)
+    derived = client.with_options()
+    client.close()
+    client.close()
+
+    for closed in (client, derived):
+        with pytest.raises(UsageError, match="closed"):
+            closed.call()
+
+
+def test_a_given_http_client_stays_open(api: ScriptedApi) -> None:
+    """Its headers are used; its auth, cookies and redirects are not; it is not closed."""
+    redirect = b"HTTP/1.1 302 Go\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+    api.steps = [OK.replace(b"X-Secret: s3cret", b"Set-Cookie: a=b"), OK, redirect]
+    with httpx.Client(
+        headers={"X-Team": "blue", "Authorization": "Basic no", "User-Agent": "no"},
+        cookies={"c": "d"},
+        auth=("user", "password"),
+        follow_redirects=True,
+    ) as http:
+        with Client("key", base_url=api.base_url, http_client=http) as client:
+            client.call()
+            client.call()
+            with pytest.raises(Exception, match="302"):
+                client.call()
+
+        assert not http.is_closed
+    for request in api.requests:
+        assert "Bearer key" == request.headers["authorization"]
+        assert "blue" == request.headers["x-team"]
+        assert request.headers["user-agent"].startswith("hookwright-python/")
+        assert "cookie" not in request.headers
+
+
+def test_the_wrong_kind_of_http_client() -> None:
+    """Sync and async httpx clients cannot be mixed up."""
+    with httpx.Client() as http, pytest.raises(UsageError, match=r"httpx\.AsyncClient"):
+        AsyncHookwright("key", base_url="http://127.0.0.1", http_client=http)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    with pytest.raises(UsageError, match=r"httpx\.Client"):
+        Hookwright("key", base_url="http://127.0.0.1", http_client="no")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+def test_the_async_client(api: ScriptedApi) -> None:
+    """The async client calls, derives and closes like the sync one."""
+    api.steps = [OK, OK]
+
+    async def use() -> None:
+        async with (
+            httpx.AsyncClient() as http,
+            AsyncClient("key", base_url=api.base_url, http_client=http) as client,
+        ):
+            async with client.with_options(timeout=3) as derived:
+                assert {} == await derived.call()
+            assert {} == await client.call()
+            await client.aclose()
+            assert not http.is_closed
+        own = AsyncClient("key", base_url=api.base_url)
+        await own.aclose()
+        with pytest.raises(UsageError, match="closed"):
+            await own.call()
+
+    asyncio.run(use())
+
+    assert 2 == len(api.requests)
+
+
+def test_async_client_has_no_finaliser() -> None:
+    """Collecting an async client does nothing: there may be no event loop any more."""
+    assert not hasattr(AsyncHookwright, "__del__")
+
+
+def test_debug_log_shows_no_secrets(api: ScriptedApi, caplog: pytest.LogCaptureFixture) -> None:
+    """The log tells operation, path, query names, status and retries, but no key and no value."""
+    caplog.set_level(logging.DEBUG, logger="hookwright")
+    api.steps = [b"", OK]
+    call = Call(
+        "trigger.send",
+        "POST",
+        "/v1/apps/a/trigger",
+        lambda parsed: parsed,
+        query=(("event_id", "private-value"),),
+        body={"payload": "private-value"},
+        idempotent=True,
+        options=CallOptions(extra_headers={"X-Secret": "s3cret"}, idempotency_key="my-key"),
+    )
+
+    with Client("hw_test_key", base_url=api.base_url, _runtime=NO_WAIT) as client:
+        derived = client.with_options()
+        derived.call(call)
+
+    ours = [record.getMessage() for record in caplog.records if record.name == "hookwright"]
+    assert 5 == len(ours)
+    assert "operation=trigger.send POST /v1/apps/a/trigger query=['event_id'] attempt=1" in ours[0]
+    assert "APIConnectionError" in ours[1]
+    assert "retry operation=trigger.send" in ours[2]
+    assert "200" in ours[4]
+    for private in ("private-value", "hw_test_key", "s3cret", "my-key"):
+        assert private not in " ".join(ours)
