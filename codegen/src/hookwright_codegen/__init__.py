@@ -1,0 +1,1 @@
+"""openapi.yaml to the SDKs and the server's edge."""

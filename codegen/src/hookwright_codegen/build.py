@@ -1,0 +1,266 @@
+"""The checked document and what the parser made of it, joined to one `Api`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hookwright_codegen import ir, load, names
+from hookwright_codegen.errors import GenerationError
+from hookwright_codegen.parser import Parsed, ParsedField, ParsedOperation, parse
+
+Raw = Mapping[str, Any]
+
+BOUNDS = (
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+    "x-max-bytes",
+)
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+
+
+def build(document: Raw) -> ir.Api:
+    """What the contract means.
+
+    Raises:
+        GenerationError: the parser warned, or a construct has no counterpart in the targets.
+    """
+    parsed = parse(document)
+    schemas: Raw = document.get("components", {}).get("schemas", {})
+    enums = {
+        name: ir.Enum(name, tuple(schema["enum"]), str(schema.get("description", "")).strip())
+        for name, schema in schemas.items()
+        if schema.get("type") == "string" and "enum" in schema
+    }
+    models = {
+        name: _model(document, name, fields, parsed) for name, fields in parsed.models.items()
+    }
+    return ir.Api(
+        title=document["info"]["title"],
+        version=str(document["info"]["version"]),
+        namespaces=tuple(_namespace(document, tag, parsed, enums) for tag in document["tags"]),
+        models=models,
+        enums=enums,
+        document=document,
+    )
+
+
+def _model(document: Raw, name: str, fields: Iterable[ParsedField], parsed: Parsed) -> ir.Model:
+    schema = document["components"]["schemas"][name]
+    properties = _properties(document, schema)
+    by_name = {field.name: field for field in fields}
+    return ir.Model(
+        name=name,
+        module=names.snake(name),
+        description=str(schema.get("description", "")).strip(),
+        fields=tuple(
+            _field(document, by_name[each], properties[each], parsed) for each in properties
+        ),
+        closed=schema.get("additionalProperties") is False,
+    )
+
+
+def _properties(document: Raw, schema: Raw) -> dict[str, Raw]:
+    """A schema's properties with those that it takes over by `allOf`, in the order of the file."""
+    merged: dict[str, Raw] = {}
+    for part in schema.get("allOf", ()):
+        merged.update(_properties(document, load.resolve(document, part)))
+    merged.update(schema.get("properties", {}))
+    return merged
+
+
+def _field(document: Raw, parsed: ParsedField, raw: Raw, all_parsed: Parsed) -> ir.Field:
+    resolved = load.resolve(document, raw)
+    return ir.Field(
+        name=parsed.name,
+        python_name=names.identifier(parsed.name),
+        type=_tagged(parsed.type, all_parsed),
+        required=parsed.required,
+        description=str(resolved.get("description", "")).strip(),
+        bounds=_bounds(resolved),
+        default=resolved.get("default"),
+        has_default="default" in resolved,
+    )
+
+
+def _bounds(schema: Raw) -> dict[str, Any]:
+    """Also those inside `anyOf [.., null]`, where nullable properties keep them."""
+    found = {keyword: schema[keyword] for keyword in BOUNDS if keyword in schema}
+    for variant in schema.get("anyOf", ()):
+        found.update({keyword: variant[keyword] for keyword in BOUNDS if keyword in variant})
+    return found
+
+
+def _tagged(kind: ir.Type, parsed: Parsed) -> ir.Type:
+    """Find the const property by which the models of a union are told apart."""
+    match kind:
+        case ir.ListOf(item):
+            return ir.ListOf(_tagged(item, parsed))
+        case ir.MapOf(value):
+            return ir.MapOf(_tagged(value, parsed))
+        case ir.Union(variants):
+            models = [each.name for each in variants if isinstance(each, ir.ModelRef)]
+            return ir.Union(
+                tuple(_tagged(each, parsed) for each in variants),
+                _tag(models, parsed) if len(models) > 1 else None,
+            )
+        case _:
+            return kind
+
+
+def _tag(models: list[str], parsed: Parsed) -> str:
+    consts = [
+        {field.name for field in parsed.models[name] if isinstance(field.type, ir.Const)}
+        for name in models
+    ]
+    shared = sorted(set.intersection(*consts))
+    if not shared:
+        raise GenerationError(
+            [f"the union of {', '.join(models)} has no `const` property in every variant"]
+        )
+    return shared[0]
+
+
+def _namespace(
+    document: Raw, tag: Raw, parsed: Parsed, enums: Mapping[str, ir.Enum]
+) -> ir.Namespace:
+    return ir.Namespace(
+        name=names.identifier(tag["name"]),
+        class_name=names.class_name(tag["name"]),
+        description=str(tag.get("description", "")).strip(),
+        in_sdk=tag.get("x-sdk", {}).get("generate", True) is not False,
+        operations=tuple(
+            _operation(document, path, method, raw, parsed)
+            for path, method, raw in load.operations(document)
+            if raw["tags"] == [tag["name"]]
+        ),
+    )
+
+
+def _operation(document: Raw, path: str, method: str, raw: Raw, parsed: Parsed) -> ir.Operation:
+    found = parsed.operations[path, method]
+    operation_id: str = raw["operationId"]
+    namespace, name = operation_id.split(".")
+    parameters = _parameters(document, path, raw)
+    status, success = _success(operation_id, raw, found, parsed)
+    idempotent = ("header", IDEMPOTENCY_HEADER) in parameters
+    return ir.Operation(
+        id=operation_id,
+        namespace=namespace,
+        name=names.identifier(name),
+        http_method=method.upper(),
+        path=path,
+        summary=str(raw.get("summary", "")).strip(),
+        description=str(raw.get("description", "")).strip(),
+        deprecated=bool(raw.get("deprecated")),
+        path_params=_fields(document, "path", found.path_params, parameters, parsed),
+        query_params=_fields(document, "query", found.query_params, parameters, parsed),
+        idempotent=idempotent,
+        body=_body(document, operation_id, raw, found),
+        success_status=status,
+        success=success,
+        page_item=_page_item(operation_id, raw, success, parsed),
+        errors=_errors(document, raw, idempotent=idempotent),
+        scope=raw.get("x-scope"),
+        public=raw.get("security") == [],
+    )
+
+
+def _parameters(document: Raw, path: str, raw: Raw) -> dict[tuple[str, str], Raw]:
+    declared = [*document["paths"][path].get("parameters", ()), *raw.get("parameters", ())]
+    resolved = [load.resolve(document, each) for each in declared]
+    found = {(str(each["in"]), str(each["name"])): each for each in resolved}
+    for place, name in found:
+        if place == "cookie" or (place == "header" and name != IDEMPOTENCY_HEADER):
+            raise GenerationError(
+                [f"{raw['operationId']}: {place} parameter `{name}` is not supported"]
+            )
+    return found
+
+
+def _fields(
+    document: Raw,
+    place: str,
+    parsed: Iterable[ParsedField],
+    raw: Mapping[tuple[str, str], Raw],
+    all_parsed: Parsed,
+) -> tuple[ir.Field, ...]:
+    by_name = {each.name: each for each in parsed}
+    return tuple(
+        _field(document, by_name[name], {**parameter["schema"], **_only_text(parameter)}, all_parsed)
+        for (where, name), parameter in raw.items()
+        if where == place
+    )
+
+
+def _only_text(parameter: Raw) -> dict[str, Any]:
+    return {"description": parameter["description"]} if "description" in parameter else {}
+
+
+def _success(
+    operation_id: str, raw: Raw, found: ParsedOperation, parsed: Parsed
+) -> tuple[int, ir.Type | None]:
+    status = next(str(each) for each in raw["responses"] if str(each).startswith("2"))
+    if "content" not in raw["responses"][status]:
+        return int(status), None
+    success = _tagged(found.responses[status], parsed)
+    if not isinstance(success, ir.ModelRef):
+        raise GenerationError([f"{operation_id}: the success response is not a named object"])
+    return int(status), success
+
+
+def _body(
+    document: Raw, operation_id: str, raw: Raw, found: ParsedOperation
+) -> ir.Body | None:
+    if found.body is None:
+        return None
+    if not isinstance(found.body, ir.ModelRef):
+        raise GenerationError([f"{operation_id}: the request body is not a named object"])
+    resolved = load.resolve(document, raw["requestBody"])
+    return ir.Body(found.body.name, required=bool(resolved.get("required")))
+
+
+def _page_item(
+    operation_id: str, raw: Raw, success: ir.Type | None, parsed: Parsed
+) -> ir.Type | None:
+    if raw.get("x-sdk", {}).get("paginate") != "cursor":
+        return None
+    if isinstance(success, ir.ModelRef):
+        for field in parsed.models[success.name]:
+            if field.name == "data" and isinstance(field.type, ir.ListOf):
+                return _tagged(field.type.item, parsed)
+    raise GenerationError([f"{operation_id}: `paginate: cursor` needs a response with a `data` list"])
+
+
+def _errors(document: Raw, raw: Raw, *, idempotent: bool) -> tuple[ir.ErrorResponse, ...]:
+    """Each error status with the codes that this operation may answer.
+
+    A status with one code needs no mention; where several codes share a status (the 409 and 422
+    families), `x-error-codes` names the operation's own.
+    """
+    listed: Raw = document["components"]["schemas"].get("ErrorCode", {}).get("x-errors", {})
+    own = set(raw.get("x-error-codes", ()))
+    found: list[ir.ErrorResponse] = []
+    for status, response in raw["responses"].items():
+        if str(status).startswith("2"):
+            continue
+        codes = [code for code, info in listed.items() if str(info["status"]) == str(status)]
+        if len(codes) > 1:
+            codes = [
+                code
+                for code in codes
+                if code in own or (idempotent and code.startswith("idempotency_"))
+            ]
+        description = str(load.resolve(document, response).get("description", "")).strip()
+        found.append(ir.ErrorResponse(str(status), description, tuple(codes)))
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""One package per output: a backend that renders templates from the same `Api`."""
