@@ -282,6 +282,9 @@ class Limits:
     """The server's limits (`x-limits` of the contract)."""
 
     body_bytes: Final = 327680
+    payload_bytes: Final = 262144
+    metadata_bytes: Final = 8192
+    headers_per_endpoint: Final = 20
     json_depth: Final = 64
     requests_per_minute: Final = 1000
     messages_per_second: Final = 100
