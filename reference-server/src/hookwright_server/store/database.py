@@ -23,7 +23,10 @@ class Database(Protocol):
     """
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` on the calling thread in a snapshot of what is committed."""
+        """Run `work` on the calling thread in a snapshot of what is committed.
+
+        Raises StoreUnavailable when the database itself fails.
+        """
         ...
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -44,6 +47,10 @@ class Database(Protocol):
         Raises StaleSubscriptions, RecordExists and WriterBusy (nothing was written), and
         WriteUnknown (the wait ran out).
         """
+        ...
+
+    def queued(self) -> int:
+        """How many jobs wait for the writer now."""
         ...
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from hookwright_server.store.acceptance import Acceptance
 from hookwright_server.store.database import Connection
-from hookwright_server.store.errors import StoreLocked, StoreRefused
+from hookwright_server.store.errors import StoreLocked, StoreRefused, StoreUnavailable
 from hookwright_server.store.writer import Wake, Writer, WriterLimits
 
 T = TypeVar("T")
@@ -52,8 +52,11 @@ class SqliteDatabase:
         self._writer = Writer(self.engine, wake, limits)
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        with self.read_engine.begin() as connection:
-            return work(connection)
+        try:
+            with self.read_engine.begin() as connection:
+                return work(connection)
+        except sa.exc.OperationalError as error:
+            raise StoreUnavailable(f"the database failed: {error.orig}") from error
 
     def write(self, work: Callable[[Connection], T]) -> T:
         return self._writer.write(work)
@@ -63,6 +66,9 @@ class SqliteDatabase:
 
     def accept(self, acceptance: Acceptance) -> None:
         self._writer.accept(acceptance)
+
+    def queued(self) -> int:
+        return self._writer.queued()
 
     def close(self) -> None:
         self._writer.close()

@@ -56,6 +56,8 @@ class Writer:
 
     def __init__(self, engine: sa.Engine, wake: Wake, limits: WriterLimits | None = None) -> None:
         self._engine = engine
+        # Hot statements run on the driver's own connection, whose errors come unwrapped.
+        self._trouble = (sa.exc.OperationalError, engine.dialect.loaded_dbapi.OperationalError)
         self._wake = wake
         self._limits = limits or WriterLimits()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -81,6 +83,10 @@ class Writer:
         future: Future[T] = Future()
         self._put(_Job(future, work, None, makes_work_due=False), bounded=False)
         return future
+
+    def queued(self) -> int:
+        """How many jobs wait now."""
+        return self._queue.qsize()
 
     def close(self) -> None:
         """Commit what is queued, then end the thread. Later jobs are refused."""
@@ -132,7 +138,7 @@ class Writer:
     def _commit(self, jobs: Sequence[_Job]) -> None:
         try:
             with self._engine.begin() as connection:
-                settlements = _accept(connection, jobs) + _work(connection, jobs)
+                settlements = _accept(connection, jobs) + self._work(connection, jobs)
         except Exception as error:  # noqa: BLE001 - every failure is the waiting job's answer
             self._failed(jobs, error)
             return
@@ -143,7 +149,7 @@ class Writer:
 
     def _failed(self, jobs: Sequence[_Job], error: Exception) -> None:
         if len(jobs) == 1:
-            jobs[0].future.set_exception(_translated(error))
+            jobs[0].future.set_exception(self._translated(error))
             return
         _log.warning("group_retried jobs=%d error=%r", len(jobs), error)
         for job in jobs:
@@ -154,6 +160,30 @@ class Writer:
             self._wake()
         except Exception:  # noqa: BLE001 - a lost hint must not lose the answers below
             _log.exception("wake_failed")
+
+    def _work(self, connection: Connection, jobs: Sequence[_Job]) -> list[_Settle]:
+        return [self._apart(connection, job, job.work) for job in jobs if job.work is not None]
+
+    def _apart(
+        self, connection: Connection, job: _Job, work: Callable[[Connection], object]
+    ) -> _Settle:
+        """Run one job under a savepoint: its failure undoes only what it did."""
+        try:
+            with connection.begin_nested():
+                result = work(connection)
+        except self._trouble:
+            raise  # the database's own: the whole transaction may be gone
+        except Exception as error:  # noqa: BLE001 - every failure is the waiting job's answer
+            failure = error
+            return lambda: job.future.set_exception(failure)
+        return lambda: job.future.set_result(result)
+
+    def _translated(self, error: Exception) -> Exception:
+        if not isinstance(error, self._trouble):
+            return error
+        unavailable = StoreUnavailable(f"the database failed: {error}")
+        unavailable.__cause__ = error
+        return unavailable
 
 
 def _accept(connection: Connection, jobs: Sequence[_Job]) -> list[_Settle]:
@@ -169,28 +199,3 @@ def _answer(job: _Job, refusal: NotWritten | None) -> _Settle:
     if refusal is None:
         return lambda: job.future.set_result(None)
     return lambda: job.future.set_exception(refusal)
-
-
-def _work(connection: Connection, jobs: Sequence[_Job]) -> list[_Settle]:
-    return [_apart(connection, job, job.work) for job in jobs if job.work is not None]
-
-
-def _apart(connection: Connection, job: _Job, work: Callable[[Connection], object]) -> _Settle:
-    """Run one job under a savepoint: its failure undoes only what it did."""
-    try:
-        with connection.begin_nested():
-            result = work(connection)
-    except sa.exc.OperationalError:
-        raise  # the database's own trouble: the transaction may be gone
-    except Exception as error:  # noqa: BLE001 - every failure is the waiting job's answer
-        failure = _translated(error)
-        return lambda: job.future.set_exception(failure)
-    return lambda: job.future.set_result(result)
-
-
-def _translated(error: Exception) -> Exception:
-    if not isinstance(error, sa.exc.OperationalError):
-        return error
-    unavailable = StoreUnavailable(f"the database failed: {error.orig}")
-    unavailable.__cause__ = error
-    return unavailable

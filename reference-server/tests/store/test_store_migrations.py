@@ -1,0 +1,61 @@
+"""The schema: what the migrations build is what the tables say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from hookwright_server.store import tables
+from hookwright_server.store.errors import StoreRefused
+from hookwright_server.store.migrations import migrate
+from hookwright_server.store.sqlite import SqliteDatabase
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[SqliteDatabase]:
+    """A database without tables."""
+    database = SqliteDatabase(tmp_path / "hookwright.db")
+    yield database
+    database.close()
+
+
+def _schema(engine: sa.Engine) -> dict[str, str]:
+    """Every table and index as the database describes it, white space aside."""
+    query = sa.text("SELECT name, sql FROM sqlite_master WHERE name <> 'alembic_version'")
+    with engine.connect() as connection:
+        rows = connection.execute(query).all()
+    return {row.name: "".join((row.sql or "").split()) for row in rows if "alembic" not in row.name}
+
+
+def test_migrations_build_what_the_tables_say(empty: SqliteDatabase) -> None:
+    """All columns, types, keys, indexes and their predicates agree."""
+    declared = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
+    tables.metadata.create_all(declared)
+
+    migrate(empty.engine)
+
+    assert _schema(declared) == _schema(empty.engine)
+    declared.dispose()
+
+
+def test_migrating_again_changes_nothing(empty: SqliteDatabase) -> None:
+    """Every start migrates; on a current database that is no change."""
+    migrate(empty.engine)
+    before = _schema(empty.engine)
+
+    migrate(empty.engine)
+
+    assert before == _schema(empty.engine)
+
+
+def test_a_newer_database_is_refused(empty: SqliteDatabase) -> None:
+    """A database of a later version is named and left alone."""
+    migrate(empty.engine)
+    with empty.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(StoreRefused, match="9999"):
+        migrate(empty.engine)
