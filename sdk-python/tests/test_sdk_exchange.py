@@ -190,6 +190,31 @@ def test_each_answer_leads_to_its_result(case: Case, driver: Driver, api: Script
     assert len(case.waits) + 1 == len(api.requests)
 
 
+ODD_ANSWERS = {
+    "no-http": b"{}",
+    "http2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "huge-length": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n{}",
+    "two-lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "bad-chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "status-99": b"HTTP/1.1 99 X\r\nContent-Length: 2\r\n\r\n{}",
+    "status-999": b"HTTP/1.1 999 X\r\nContent-Length: 2\r\n\r\n{}",
+    "switching": b"HTTP/1.1 101 X\r\nUpgrade: x\r\n\r\n",
+    "long-head": b"HTTP/1.1 200 OK\r\nX: " + b"y" * 2_000_000 + b"\r\n\r\n{}",
+    "bad-location": b"HTTP/1.1 302 F\r\nLocation: //:x\r\nContent-Length: 0\r\n\r\n",
+    "bad-request-id": b"HTTP/1.1 404 N\r\nX-Request-Id: \xff\r\nContent-Length: 0\r\n\r\n",
+    "year-99999": b"HTTP/1.1 503 N\r\nRetry-After: Thu, 01 Jan 99999 00:00:00 GMT\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("answer", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
+def test_odd_answers_are_typed_errors(answer: bytes, driver: Driver, api: ScriptedApi) -> None:
+    """Whatever a server or a proxy sends, the caller sees an APIError and nothing else."""
+    api.steps = [answer, answer, answer]
+
+    with pytest.raises(errors.APIError):
+        driver.request(GET)
+
+
 def test_one_key_serves_all_tries(driver: Driver, api: ScriptedApi) -> None:
     """The Idempotency-Key is made once per call and the repeated requests are identical."""
     api.steps = [_reply(503), CUT, _reply(201, {"name": "x"}), _reply(201, {"name": "y"})]

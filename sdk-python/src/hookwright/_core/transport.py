@@ -142,7 +142,7 @@ class _Body:
             # httpx limits each single read; a body that drips would never end.
             self._deadline = self._monotonic() + self._request.timeout
         announced = response.headers.get("content-length", "")
-        if announced.isdigit() and int(announced) > self._limit:
+        if announced.isascii() and announced.isdigit() and float(announced) > self._limit:
             self.defect = self._too_large()
         return self.defect is None
 
