@@ -49,12 +49,11 @@ check-lint: $(VENV)/.check
 	$(BIN)/ruff check .
 
 check-types: $(VENV)/.check
-	@for member in $(MEMBERS); do \
-		echo "mypy $$member"; \
-		$(BIN)/mypy $$(ls -d $$member/src $$member/tests 2>/dev/null); \
+	$(BIN)/mypy --exclude '/conftest\.py$$' $(MEMBERS) tests tools
+	@find conftest.py $(MEMBERS) -name conftest.py | while read -r file; do \
+		echo "mypy $$file"; $(BIN)/mypy "$$file"; \
 	done
-	$(BIN)/mypy conftest.py tests tools
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 check-imports: $(VENV)/.check
 	$(BIN)/lint-imports --no-cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from collections import Counter
 from contextlib import ExitStack, contextmanager
@@ -78,9 +79,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say last and loudly what was not tested and how to have it tested."""
     not_run: Counter[str] = Counter()
     for report in terminalreporter.getreports("skipped"):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        _, found, services = reason.partition(_NOT_RUN)
+        found = re.search(_NOT_RUN + r"([\w, ]+)", str(report.longrepr))
         if found:
+            services = found[1]
             not_run[services] += 1
             terminalreporter.write_line(f"NOT RUN (needs {services}): {report.nodeid}", red=True)
     for services, count in sorted(not_run.items()):
