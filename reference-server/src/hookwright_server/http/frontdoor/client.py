@@ -34,6 +34,7 @@ class ClientConnection(asyncio.Protocol):
         self._answering = False
         self._until_eof = False
         self._ending = False
+        self._client_done = False
         self._refusal: bytes | None = None
         self._counted_bytes = 0
         self._in_flight_bytes = 0
@@ -120,6 +121,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport.write(_CONTINUE)
 
     def eof_received(self) -> bool | None:
+        self._client_done = True
         if self._lingering_at is not None:
             return None
         if not self._ending and self._reader.phase is not Phase.IDLE:
@@ -305,6 +307,9 @@ class ClientConnection(asyncio.Protocol):
         self._lingering_at = self._context.loop.time()
         self._drop_upstream()
         self._transport.write(answer)
+        if self._client_done:
+            self._transport.close()
+            return
         if self._reading_paused:
             self._reading_paused = False
             self._transport.resume_reading()

@@ -12,7 +12,7 @@ HEAD_END = b"\r\n\r\n"
 _MAX_LINE = 4096
 _MAX_TRAILERS = 16 * 1024
 _MAX_RESPONSE_HEAD = 256 * 1024
-_CHUNK_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
+_CHUNK_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[^\r\n]*)?\r\n")
 _NO_BODY = frozenset({204, 304})
 
 

@@ -17,6 +17,7 @@ from hookwright_server.http.frontdoor.limits import Limits
 from hookwright_server.http.frontdoor.refusal import Refused, malformed
 
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+_FORBIDDEN_IN_TARGET = re.compile(rb'[#"<>`]')
 _JUDGED = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"expect", b"traceparent"},
 )
@@ -197,8 +198,8 @@ class RequestReader:
         too_long = len(self._url) > self._limits.max_uri_bytes
         if too_long or self._header_count > self._limits.max_headers:
             raise self._oversized()
-        if b"#" in self._url:
-            raise malformed("a request target has no fragment")
+        if _FORBIDDEN_IN_TARGET.search(self._url):
+            raise malformed("the request target has a character that must be percent-encoded")
         self._judge_host(version)
         self._choose_framing(version)
 
