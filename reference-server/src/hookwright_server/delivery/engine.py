@@ -46,6 +46,10 @@ class Engine:
         self._thread.join()
         self._loop = None
 
+    def is_running(self) -> bool:
+        """Whether the loop is alive; false before `start`, after `stop`, and after a crash."""
+        return self._loop is not None and self._thread is not None and self._thread.is_alive()
+
     def idle(self) -> bool:
         """Nothing is under way and nothing claimable is due."""
         return self._running().in_flight() == 0 and not any(

@@ -176,6 +176,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._spoiled = True
         self._on_end(exc)
+        del self._parser  # it holds our methods: a cycle that only the collector would end
         if not self.closed.done():
             self.closed.set_result(None)
 

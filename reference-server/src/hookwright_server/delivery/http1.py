@@ -147,7 +147,7 @@ class HttpClient:
             now = loop.time()
             share = (deadline - now) / (len(candidates) - tried)
             try:
-                sock = await _connected_socket(loop, address, origin.port, now + share)
+                sock = await connected_socket(loop, address, origin.port, now + share)
             except OSError:
                 if loop.time() >= deadline - _TIMER_SLACK:
                     return DeadlineExceeded("connect")
@@ -187,7 +187,7 @@ class HttpClient:
         self._forget(connection)
 
 
-async def _connected_socket(
+async def connected_socket(
     loop: asyncio.AbstractEventLoop, address: str, port: int, connect_by: float
 ) -> socket.socket:
     """A connection to exactly `address`. Raises OSError, TimeoutError included."""

@@ -20,7 +20,7 @@ from hookwright_server.delivery.attempt_log import AttemptLog
 from hookwright_server.delivery.claim import Claim, ClaimedDelivery, Rotation
 from hookwright_server.delivery.outbox import TAKEN_BACK_AT_ONCE, Outbox
 from hookwright_server.delivery.prepare import NotPreparable, Prepared, Preparer
-from hookwright_server.delivery.recorder import Completed, Judge
+from hookwright_server.delivery.recorder import Completed, Judge, Recorded
 from hookwright_server.delivery.result_buffer import ResultBuffer
 from hookwright_server.delivery.sender import Attempted, OutgoingRequest
 from hookwright_server.delivery.throttle import Throttle
@@ -240,7 +240,7 @@ class DeliveryLoop:
 
     async def _write(self, batch: list[Completed]) -> None:
         try:
-            recorded = await self._insist(lambda: self._outbox.record(batch))
+            recorded = await self._insist(lambda: self._record(batch))
         except Exception:  # noqa: BLE001 - one bad row must not hold up the others
             _log.exception("record_fault results=%d", len(batch))
             await self._write_apart(batch)
@@ -251,6 +251,14 @@ class DeliveryLoop:
             self._attempt_log.completed(done, stale=done.claimed.row.id in recorded.stale)
             self._in_flight.pop(_key(done.claimed), None)
         self._freed()
+
+    async def _record(self, batch: list[Completed]) -> Recorded:
+        recording = asyncio.ensure_future(self._outbox.record(batch))
+        # A claim queued right behind sees the freed slots in the very same group commit.
+        await asyncio.sleep(0)
+        if self._left_behind:
+            self._look.set()
+        return await recording
 
     async def _write_apart(self, batch: list[Completed]) -> None:
         if len(batch) > 1:

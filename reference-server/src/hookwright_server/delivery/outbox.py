@@ -80,8 +80,8 @@ class Outbox:
         """What is due, and what next; reads on the calling thread."""
         return self._database.read(lambda c: hot_sql(c).queue(c, self._clock.now_ms(), {}))
 
-    async def _do(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.wrap_future(self._database.submit(work))
+    async def _do(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
+        return await asyncio.wrap_future(self._database.submit(work, durable=durable))
 
     def _begin(self, connection: Connection, session_id: str) -> None:
         now_ms = self._clock.now_ms()

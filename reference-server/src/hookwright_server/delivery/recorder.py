@@ -33,7 +33,8 @@ from hookwright_server.domain.retry_policy import (
 from hookwright_server.ids import Ids
 from hookwright_server.store import endpoint_health
 from hookwright_server.store.database import Connection
-from hookwright_server.store.results import NewAttempt, Settlement, settle, still_leased
+from hookwright_server.store.hot_sql import hot_sql
+from hookwright_server.store.results import NewAttempt, Settlement
 
 BODY_KEPT = 4_096
 
@@ -108,9 +109,10 @@ class Judge:
 def record(connection: Connection, batch: Sequence[Completed]) -> Recorded:
     """Write a batch; completions whose lease is lost change nothing and are named."""
     leases = {done.claimed.row.id: done.claimed.lease for done in batch}
-    held = still_leased(connection, leases)
+    hot = hot_sql(connection)
+    held = hot.still_leased(connection, leases)
     kept = [done for done in batch if done.claimed.row.id in held]
-    settle(connection, [_settlement(done) for done in kept])
+    hot.settle(connection, [_settlement(done) for done in kept])
     return Recorded(frozenset(leases) - held, _update_health(connection, kept))
 
 

@@ -13,8 +13,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ _HEALTH_REQUEST = (
     b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"  # to the worker
 )
 _HEALTH_PAUSE_S = 0.02
+_DEATH_GRACE_S = 0.5
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _FILES_PER_CONNECTION = 2
 _FILES_BESIDE = 512
 
@@ -81,9 +83,8 @@ def serve(
     one; `on_ready` tells which. Raises OSError when the port cannot be bound. Belongs into the
     main thread.
     """
-    limits = limits or Limits()
     process = process or ProcessSettings()
-    _raise_file_limit(limits.max_connections)
+    limits = _within_file_limit(limits or Limits())
     with (
         _bind(host, port) as listener,
         tempfile.TemporaryDirectory(prefix="hookwright-") as folder,
@@ -96,15 +97,19 @@ def serve(
                 return runner.run(supervisor.run(on_ready))
         finally:
             worker.kill()
-            worker.wait()
+            worker.communicate()
 
 
-def _raise_file_limit(connections: int) -> None:
+def _within_file_limit(limits: Limits) -> Limits:
+    """Raise this process's limit of open files, or accept fewer connections than asked for."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections * _FILES_PER_CONNECTION + _FILES_BESIDE
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    wanted = limits.max_connections * _FILES_PER_CONNECTION + _FILES_BESIDE
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return limits
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    possible = max(1, (allowed - _FILES_BESIDE) // _FILES_PER_CONNECTION)
+    return replace(limits, max_connections=min(limits.max_connections, possible))
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -134,7 +139,22 @@ def _start_worker(
     command += ["--blocking-threads", str(process.blocking_threads)]
     command += ["--connections", str(limits.max_connections)]
     environ = {**os.environ, **(environment or {})}
-    return subprocess.Popen(command, stdin=subprocess.PIPE, env=environ)
+    with _signals_held():
+        return subprocess.Popen(command, stdin=subprocess.PIPE, env=environ)
+
+
+@contextlib.contextmanager
+def _signals_held() -> Generator[None]:
+    """Have a process that is started here never receive SIGTERM and SIGINT.
+
+    A terminal or service manager signals the whole group; the parent tells the worker what
+    follows. Ours are only delayed.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Supervisor:
@@ -160,7 +180,7 @@ class _Supervisor:
 
     async def run(self, on_ready: Callable[[Ready], object] | None) -> int:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, self._signalled)
         self._watch_worker(loop)
         door = FrontDoor(
@@ -174,7 +194,9 @@ class _Supervisor:
                     on_ready(Ready(host, port, self._worker.pid))
                 await _first(self._stop.wait(), self._worker_gone.wait())
             if self._worker_gone.is_set():
-                return self._report_death()
+                self._report_death()
+                await door.drain(_DEATH_GRACE_S)
+                return 1
             return await self._stop_in_order(door)
         finally:
             await door.close()
@@ -210,11 +232,10 @@ class _Supervisor:
             await asyncio.sleep(_HEALTH_PAUSE_S)
             self._answers = await _answers_health(self._socket_path)
 
-    def _report_death(self) -> int:
+    def _report_death(self) -> None:
         status = self._worker.returncode
         how = f"signal {-status}" if status < 0 else f"exit code {status}"
         _log.error("hookwright-server: the worker process ended unexpectedly (%s)", how)
-        return 1
 
     async def _stop_in_order(self, door: FrontDoor) -> int:
         await _first(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -52,22 +51,15 @@ class _Server(MTServer):
         self.interrupt_signal = True
         self.main_loop_interrupt.set()
 
-    def leave_signals_to_parent(self) -> None:
-        """A terminal or service manager signals the whole group; the parent says what follows."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build the application, serve it until the parent orders the stop, shut it down."""
     options = _parse(argv)
     die_with_parent(options.parent_pid)
     server = _build_server(options)
-    server.leave_signals_to_parent()
     obey_parent(sys.stdin.fileno(), server.stop)
     application = _load(options.app_factory)()
     if not server.stop_ordered:
-        server.on_startup(server.leave_signals_to_parent)
         server.serve(target_loader=lambda: application, wrap_loader=False)
     return 0 if run_shutdown() else 1
 

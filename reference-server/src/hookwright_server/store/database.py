@@ -37,8 +37,12 @@ class Database(Protocol):
         """
         ...
 
-    def submit(self, work: Callable[[Connection], T]) -> Future[T]:
-        """Like `write`, without waiting and never refused: for the delivery engine."""
+    def submit(self, work: Callable[[Connection], T], *, durable: bool = True) -> Future[T]:
+        """Like `write`, without waiting and never refused: for the delivery engine.
+
+        `durable=False` is for leases and their renewal: the commit survives the death of the
+        process, but a loss of power may undo it (never anything committed before it).
+        """
         ...
 
     def accept(self, acceptance: Acceptance) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
 from typing import Literal
 
 import sqlalchemy as sa
@@ -35,10 +34,7 @@ def load(connection: Connection, ids: Collection[str]) -> dict[str, Health]:
 def save(connection: Connection, healths: Mapping[str, Health]) -> None:
     """Write the health of each endpoint back."""
     if healths:
-        connection.execute(
-            sa.update(endpoints).where(endpoints.c.id == sa.bindparam("endpoint_id")),
-            [{"endpoint_id": key, **asdict(health)} for key, health in healths.items()],
-        )
+        connection.execute(_SAVE, [_columns(key, health) for key, health in healths.items()])
 
 
 def disable(
@@ -62,3 +58,17 @@ def disable(
         .values(subscriptions_version=apps.c.subscriptions_version + 1)
     )
     return True
+
+
+_SAVE = sa.update(endpoints).where(endpoints.c.id == sa.bindparam("endpoint_id"))
+
+
+def _columns(endpoint_id: str, health: Health) -> dict[str, str | int | None]:
+    return {
+        "endpoint_id": endpoint_id,
+        "consecutive_failures": health.consecutive_failures,
+        "dead_letter_streak": health.dead_letter_streak,
+        "first_failure_at": health.first_failure_at,
+        "last_success_at": health.last_success_at,
+        "last_failure_at": health.last_failure_at,
+    }

@@ -10,6 +10,7 @@ from hookwright_server.store.acceptance import Acceptance
 from hookwright_server.store.claims import Leased, Queue, Share
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import NotWritten
+from hookwright_server.store.results import Lease, NewAttempt, Settlement
 
 
 class HotSql(Protocol):
@@ -32,6 +33,18 @@ class HotSql(Protocol):
         self, connection: Connection, session_id: str, now_ms: int, shares: Sequence[Share]
     ) -> list[Leased]:
         """Lease each share's longest due deliveries to the session, each under a new fence."""
+        ...
+
+    def still_leased(self, connection: Connection, leases: Mapping[str, Lease]) -> frozenset[str]:
+        """Those deliveries (by id) that are still held under exactly the given lease."""
+        ...
+
+    def settle(self, connection: Connection, settlements: Sequence[Settlement]) -> None:
+        """Write the attempts and move their deliveries on; `still_leased` has been asked."""
+        ...
+
+    def insert_attempts(self, connection: Connection, attempts: Sequence[NewAttempt]) -> None:
+        """Add attempt rows."""
         ...
 
 

@@ -1,14 +1,8 @@
-"""What attempts leave behind: attempt rows, and deliveries moved on under their fencing token."""
+"""What attempts leave behind. `HotSql.settle` writes it, under the fencing token."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-
-import sqlalchemy as sa
-
-from hookwright_server.store.database import Connection
-from hookwright_server.store.tables import attempts, deliveries
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,54 +41,3 @@ class Settlement:
     max_attempts: int
     next_attempt_at: int | None
     completed_at: int | None
-
-
-def still_leased(connection: Connection, leases: Mapping[str, Lease]) -> frozenset[str]:
-    """Those deliveries (by id) that are still held under exactly the given lease."""
-    c = deliveries.c
-    rows = connection.execute(
-        sa.select(c.id, c.lease_session, c.fence)
-        .where(c.id.in_(list(leases)))
-        .where(c.status == "sending")
-        .with_for_update()
-    )
-    return frozenset(
-        row.id for row in rows if leases[row.id] == Lease(row.lease_session, row.fence)
-    )
-
-
-def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
-    """Write the attempts and move their deliveries on; `still_leased` has been asked."""
-    if not settlements:
-        return
-    insert_attempts(connection, [settlement.attempt for settlement in settlements])
-    connection.execute(_MOVE_ON, [_moved(settlement) for settlement in settlements])
-
-
-def insert_attempts(connection: Connection, rows: Sequence[NewAttempt]) -> None:
-    """Add attempt rows."""
-    connection.execute(sa.insert(attempts), [asdict(row) for row in rows])
-
-
-_MOVE_ON = (
-    sa.update(deliveries)
-    .where(deliveries.c.id == sa.bindparam("delivery_id"))
-    .where(deliveries.c.fence == sa.bindparam("lease_fence"))
-    .values(lease_session=None)
-)
-
-
-def _moved(settlement: Settlement) -> dict[str, object]:
-    attempt = settlement.attempt
-    return {
-        "delivery_id": attempt.delivery_id,
-        "lease_fence": settlement.fence,
-        "status": settlement.status,
-        "attempt_count": attempt.number,
-        "max_attempts": settlement.max_attempts,
-        "next_attempt_at": settlement.next_attempt_at,
-        "last_status_code": attempt.status_code,
-        "last_failure_reason": attempt.failure_reason,
-        "latency_ms": attempt.latency_ms,
-        "completed_at": settlement.completed_at,
-    }

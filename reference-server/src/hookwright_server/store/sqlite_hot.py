@@ -15,6 +15,7 @@ from hookwright_server.store.acceptance import Acceptance, NewRecord
 from hookwright_server.store.claims import Leased, Queue, Share, Waiting
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import NotWritten, RecordExists, StaleSubscriptions
+from hookwright_server.store.results import Lease, NewAttempt, Settlement
 
 _VERSIONS = """
 SELECT id, subscriptions_version FROM apps
@@ -91,6 +92,25 @@ ORDER BY d.next_attempt_at LIMIT ?
 
 _LEASE = "UPDATE deliveries SET status = 'sending', lease_session = ?, fence = ? WHERE rowid = ?"
 
+_FENCES = """
+SELECT id, lease_session, fence FROM deliveries
+WHERE status = 'sending' AND id IN (SELECT value FROM json_each(?))
+"""
+
+_INSERT_ATTEMPT = """
+INSERT INTO attempts
+    (id, account_id, environment, delivery_id, number, failure_reason, status_code, latency_ms,
+     response_body, response_body_truncated, request_headers, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+_MOVE_ON = """
+UPDATE deliveries
+SET status = ?, attempt_count = ?, max_attempts = ?, next_attempt_at = ?, lease_session = NULL,
+    last_status_code = ?, last_failure_reason = ?, latency_ms = ?, completed_at = ?
+WHERE id = ? AND fence = ?
+"""
+
 
 class SqliteHotSql:
     """See `HotSql`."""
@@ -129,6 +149,19 @@ class SqliteHotSql:
         ]
         raw.executemany(_LEASE, ((session_id, row[7], row[0]) for row in rows))
         return [Leased(*row[1:]) for row in rows]
+
+    def still_leased(self, connection: Connection, leases: Mapping[str, Lease]) -> frozenset[str]:
+        rows = _driver(connection).execute(_FENCES, (json.dumps(list(leases)),))
+        return frozenset(
+            key for key, session_id, fence in rows if leases[key] == Lease(session_id, fence)
+        )
+
+    def settle(self, connection: Connection, settlements: Sequence[Settlement]) -> None:
+        self.insert_attempts(connection, [settlement.attempt for settlement in settlements])
+        _driver(connection).executemany(_MOVE_ON, map(_settlement_row, settlements))
+
+    def insert_attempts(self, connection: Connection, attempts: Sequence[NewAttempt]) -> None:
+        _driver(connection).executemany(_INSERT_ATTEMPT, map(_attempt_row, attempts))
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
@@ -190,6 +223,39 @@ def _message_row(acceptance: Acceptance) -> tuple[object, ...]:
         m.endpoint_count,
         m.filtered_count,
         m.created_at,
+    )
+
+
+def _attempt_row(a: NewAttempt) -> tuple[object, ...]:
+    return (
+        a.id,
+        a.account_id,
+        a.environment,
+        a.delivery_id,
+        a.number,
+        a.failure_reason,
+        a.status_code,
+        a.latency_ms,
+        a.response_body,
+        a.response_body_truncated,
+        a.request_headers,
+        a.created_at,
+    )
+
+
+def _settlement_row(s: Settlement) -> tuple[object, ...]:
+    a = s.attempt
+    return (
+        s.status,
+        a.number,
+        s.max_attempts,
+        s.next_attempt_at,
+        a.status_code,
+        a.failure_reason,
+        a.latency_ms,
+        s.completed_at,
+        a.delivery_id,
+        s.fence,
     )
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hookwright_server.store.database import Connection
-from hookwright_server.store.results import Lease, NewAttempt, insert_attempts
+from hookwright_server.store.hot_sql import hot_sql
+from hookwright_server.store.results import Lease, NewAttempt
 from hookwright_server.store.tables import deliveries, worker_sessions
 
 RENEW_EVERY_MS = 3_000
@@ -86,7 +87,7 @@ def recover(
     ).all()
     if not rows:
         return []
-    insert_attempts(
+    hot_sql(connection).insert_attempts(
         connection,
         [
             NewAttempt(

@@ -26,6 +26,8 @@ __all__ = ["Acceptance", "NewDelivery", "NewMessage", "NewRecord", "Writer", "Wr
 
 T = TypeVar("T")
 Wake = Callable[[], None]
+SetDurable = Callable[[Connection, bool], None]
+"""Called before each transaction begins: whether its commit must outlive a loss of power."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class _Job:
     work: Callable[[Connection], object] | None
     acceptance: Acceptance | None
     makes_work_due: bool
+    durable: bool = True
 
 
 _Settle = Callable[[], None]
@@ -54,8 +57,15 @@ _Settle = Callable[[], None]
 class Writer:
     """The one thread that writes. `engine` must begin its transactions as writers."""
 
-    def __init__(self, engine: sa.Engine, wake: Wake, limits: WriterLimits | None = None) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        set_durable: SetDurable,
+        wake: Wake,
+        limits: WriterLimits | None = None,
+    ) -> None:
         self._engine = engine
+        self._set_durable = set_durable
         # Hot statements run on the driver's own connection, whose errors come unwrapped.
         self._trouble = (sa.exc.OperationalError, engine.dialect.loaded_dbapi.OperationalError)
         self._wake = wake
@@ -78,10 +88,11 @@ class Writer:
         self._put(_Job(future, work, None, makes_work_due=True), bounded=True)
         return self._wait(future)
 
-    def submit(self, work: Callable[[Connection], T]) -> Future[T]:
+    def submit(self, work: Callable[[Connection], T], *, durable: bool) -> Future[T]:
         """See `Database.submit`. Does not wake: the engine knows what it has written."""
         future: Future[T] = Future()
-        self._put(_Job(future, work, None, makes_work_due=False), bounded=False)
+        job = _Job(future, work, None, makes_work_due=False, durable=durable)
+        self._put(job, bounded=False)
         return future
 
     def queued(self) -> int:
@@ -137,8 +148,10 @@ class Writer:
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
         try:
-            with self._engine.begin() as connection:
-                settlements = _accept(connection, jobs) + self._work(connection, jobs)
+            with self._engine.connect() as connection:
+                self._set_durable(connection, any(job.durable for job in jobs))
+                with connection.begin():
+                    settlements = _accept(connection, jobs) + self._work(connection, jobs)
         except Exception as error:  # noqa: BLE001 - every failure is the waiting job's answer
             self._failed(jobs, error)
             return

@@ -134,6 +134,7 @@ class ClientConnection(asyncio.Protocol):
         del exc
         self._ending = True
         self._drop_upstream()
+        self._reader.release()
         self._context.buffered_bytes -= self._counted_bytes
         self._counted_bytes = 0
         self._context.leave(self)
@@ -152,6 +153,7 @@ class ClientConnection(asyncio.Protocol):
 
     def response_part(self, part: ResponsePart) -> None:
         head, data = part.head, part.data
+        self._sent_at = self._context.loop.time()
         if head is not None:
             if head.status < 200:
                 return  # the front door has itself told the client to continue
@@ -177,8 +179,7 @@ class ClientConnection(asyncio.Protocol):
         if self._until_eof:
             self._close()
             return
-        now = self._context.loop.time()
-        self._idle_at = self._sent_at = now
+        self._idle_at = self._sent_at
         if self._outstanding == 0:
             self._in_flight_bytes = 0
             self._count_bytes()

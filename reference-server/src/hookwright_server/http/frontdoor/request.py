@@ -89,6 +89,11 @@ class RequestReader:
         values = self._judged.get(b"traceparent", ())
         return values[0] if len(values) == 1 else b""
 
+    def release(self) -> None:
+        """Give back what an incomplete request occupies; nothing is read any more."""
+        self.finished = True
+        self._held = bytearray()
+
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises Refused."""
         start = position = 0

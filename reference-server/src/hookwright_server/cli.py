@@ -1,0 +1,195 @@
+"""The command `hookwright-server`: run a server, and look after one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from hookwright_server import __version__
+from hookwright_server.clock import SystemClock
+from hookwright_server.domain.api_key import Environment
+from hookwright_server.errors import Refusal
+from hookwright_server.http.frontdoor.refusal import RefusalCode
+from hookwright_server.http.problems import problem_bytes, status_of
+from hookwright_server.keys import KeyProblem
+from hookwright_server.services.accounts import NewAccount
+from hookwright_server.serving import ProcessSettings, Ready, serve
+from hookwright_server.settings import Settings
+from hookwright_server.store.errors import StoreError
+from hookwright_server.wiring import configure_logging, open_database, operators, prepare
+
+_WORKER = "hookwright_server.wiring:worker_app"
+
+
+class _Problem(click.ClickException):
+    """Ends the command with a sentence that says what to do."""
+
+
+def _settings(**given: Any) -> Settings:
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        lines = [
+            f"HOOKWRIGHT_{'_'.join(str(part) for part in each['loc']).upper()}: {each['msg']}"
+            if each["loc"]
+            else each["msg"]
+            for each in error.errors()
+        ]
+        raise _Problem("\n".join(lines)) from error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hookwright-server")
+def main() -> None:
+    """Hookwright: webhooks whose documentation cannot lie.
+
+    Settings come from environment variables HOOKWRIGHT_<NAME>; `settings` lists them.
+    """
+
+
+@main.command("serve")
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=int, help="Port to listen on; 0: a free one.  [default: 8080]")
+@click.option(
+    "--database",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="SQLite file; made when missing.  [default: hookwright.db]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what scripts need as JSON lines.")
+def serve_command(host: str | None, port: int | None, database: Path | None, as_json: bool) -> None:
+    """Run the whole server on one SQLite file.
+
+    The first start makes an account and prints its API keys, once.
+    """
+    settings = _settings(host=host, port=port, database=database)
+    configure_logging(settings)
+    try:
+        account = prepare(settings, "default")
+    except (StoreError, KeyProblem) as error:
+        raise _Problem(str(error)) from error
+    if account is not None:
+        _show_account(account, as_json)
+    process = ProcessSettings(
+        blocking_threads=settings.request_threads, stop_worker_s=settings.drain_seconds + 10
+    )
+    try:
+        code = serve(
+            _WORKER,
+            render_problem=_render_problem,
+            host=settings.host,
+            port=settings.port,
+            environment=_worker_environment(settings),
+            process=process,
+            on_ready=lambda ready: _show_ready(ready, as_json),
+        )
+    except OSError as error:
+        raise _Problem(
+            f"cannot listen on {settings.host}:{settings.port}: {error}. Choose another --port."
+        ) from error
+    sys.exit(code)
+
+
+@main.command()
+@click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="SQLite file.")
+def migrate(database: Path | None) -> None:
+    """Bring the database's tables up to this version. `serve` does it by itself."""
+    settings = _settings(database=database)
+    try:
+        with open_database(settings):
+            click.echo(f"{settings.database} is up to date")
+    except StoreError as error:
+        raise _Problem(str(error)) from error
+
+
+@main.group()
+def account() -> None:
+    """Make accounts and keys, while the server is stopped."""
+
+
+@account.command("create")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def account_create(name: str, as_json: bool) -> None:
+    """Make another account and print its API keys, once."""
+    try:
+        with open_database(_settings()) as database:
+            service = operators(SystemClock())
+            made = database.write(lambda tx: service.create(tx, name))
+    except StoreError as error:
+        raise _Problem(str(error)) from error
+    _show_account(made, as_json)
+
+
+@account.command("new-key")
+@click.option("--account-id", help="Needed when there are several accounts.")
+@click.option("--environment", type=click.Choice(["live", "test"]), default="live")
+def account_new_key(account_id: str | None, environment: str) -> None:
+    """Print a new API key that may do everything, for when the old one is lost."""
+    try:
+        with open_database(_settings()) as database:
+            service = operators(SystemClock())
+            owner = account_id or database.read(service.only_account)
+            if owner is None:
+                raise _Problem("there is not exactly one account: name it with --account-id")
+            kind: Environment = "live" if environment == "live" else "test"
+            text = database.write(
+                lambda tx: service.issue_key(tx, owner, kind, "made by the operator")
+            )
+    except StoreError as error:
+        raise _Problem(str(error)) from error
+    click.echo(text)
+
+
+@main.command("settings")
+def settings_command() -> None:
+    """List every setting with its default."""
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in ("", None, ()) else str(field.default)
+        click.echo(f"HOOKWRIGHT_{name.upper():<24} {default:<14} {field.description}")
+
+
+def _worker_environment(settings: Settings) -> dict[str, str]:
+    # Only what the command line may have said; the rest the worker reads from the environment.
+    return {"HOOKWRIGHT_DATABASE": str(settings.database.absolute())}
+
+
+def _render_problem(code: RefusalCode, detail: str, request_id: str) -> tuple[int, bytes]:
+    refusal = Refusal(code, detail)
+    return status_of(refusal), problem_bytes(refusal, request_id)
+
+
+def _show_account(made: NewAccount, as_json: bool) -> None:
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "event": "account_created",
+                    "account_id": made.account_id,
+                    "live_key": made.live_key,
+                    "test_key": made.test_key,
+                }
+            )
+        )
+        return
+    click.echo(f"Made the account {made.account_id}. Its API keys, shown only this once:")
+    click.echo(f"  live  {made.live_key}")
+    click.echo(f"  test  {made.test_key}")
+
+
+def _show_ready(ready: Ready, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"event": "ready", "url": ready.url, "worker_pid": ready.worker_pid}))
+    else:
+        click.echo(f"Hookwright {__version__} listens on {ready.url}  (stop with Ctrl-C)")
+    sys.stdout.flush()
+    logging.getLogger(__name__).debug("ready %s", ready.url)
+
+
+if __name__ == "__main__":
+    main()

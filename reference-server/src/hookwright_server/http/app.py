@@ -1,0 +1,103 @@
+"""Flask's part: routing, reading a request off the WSGI environment, and errors of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from hookwright_server.domain.contract import Limits
+from hookwright_server.errors import Refusal
+from hookwright_server.http.answers import Answer, refused
+from hookwright_server.http.dispatch import Dispatcher, Request, refusal_of
+from hookwright_server.http.edge import routes
+from hookwright_server.http.edge.handlers import Handlers
+from hookwright_server.http.edge.operations import Operation
+from hookwright_server.http.request_ids import RequestIds
+
+
+def create_app(dispatcher: Dispatcher, handlers: Handlers, request_ids: RequestIds) -> Flask:
+    """The WSGI application."""
+    app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
+
+    def dispatch(operation: Operation, call: routes.Call, path: Mapping[str, str]) -> Response:
+        if request.method != operation.method:  # HEAD, which routing adds to GET
+            raise MethodNotAllowed(valid_methods=[operation.method])
+        try:
+            body = _read_body()
+        except Refusal as refusal:
+            return _response(_refused(refusal, request_ids))
+        return _response(dispatcher.serve(operation, call, _request(path, body)))
+
+    def refuse(error: Exception) -> Response:
+        answer = _refused(_refusal(error), request_ids)
+        response = _response(answer)
+        if isinstance(error, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(_allowed(error))
+        return response
+
+    routes.register(app, handlers, dispatch)
+    app.register_error_handler(Exception, refuse)
+    return app
+
+
+def _request(path: Mapping[str, str], body: bytes) -> Request:
+    return Request(
+        path=request.path,
+        path_params=path,
+        query=request.args.to_dict(flat=False),
+        headers={name.lower(): value for name, value in request.headers},
+        body=body,
+    )
+
+
+def _read_body() -> bytes:
+    """The whole body, however it is framed, up to the contract's limit."""
+    length = request.content_length
+    if length is not None and length > Limits.body_bytes:
+        raise _too_large()
+    body: bytes = request.environ["wsgi.input"].read(
+        Limits.body_bytes + 1 if length is None else length
+    )
+    if len(body) > Limits.body_bytes:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> Refusal:
+    return Refusal(
+        "payload_too_large", f"The body has more than {Limits.body_bytes} bytes. Shorten it."
+    )
+
+
+def _response(answer: Answer) -> Response:
+    response = Response(answer.body, status=answer.status, mimetype=answer.media_type)
+    if answer.media_type is None:
+        del response.headers["Content-Type"]
+    response.headers.update(answer.headers)
+    return response
+
+
+def _refused(refusal: Refusal, request_ids: RequestIds) -> Answer:
+    request_id = request_ids.of(request.headers.get("traceparent"))
+    answer = refused(refusal, request_id)
+    return Answer(answer.status, answer.body, {**answer.headers, "X-Request-Id": request_id})
+
+
+def _refusal(error: Exception) -> Refusal:
+    if not isinstance(error, HTTPException):
+        return refusal_of(error)
+    if isinstance(error, MethodNotAllowed):
+        allowed = ", ".join(_allowed(error))
+        detail = f"{request.path} has no method {request.method}; it has: {allowed}."
+        return Refusal("method_not_allowed", detail)
+    if error.code == 404:
+        return Refusal("not_found", f"There is no path {request.path[:200]!r}. See openapi.yaml.")
+    return Refusal("validation_error", f"The request is malformed: {error.description}")
+
+
+def _allowed(error: MethodNotAllowed) -> list[str]:
+    return sorted(method for method in error.valid_methods or () if method != "HEAD")

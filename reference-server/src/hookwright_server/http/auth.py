@@ -1,0 +1,91 @@
+"""From the Authorization header to a principal."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from hookwright_server.domain import api_key
+from hookwright_server.domain.api_key import ParsedKey
+from hookwright_server.errors import Refusal
+from hookwright_server.services.api_keys import ApiKeys
+from hookwright_server.services.principal import Principal
+from hookwright_server.store import api_keys
+from hookwright_server.store.api_keys import Credential
+from hookwright_server.store.database import Database
+
+_FRESH_FOR_S = 1.0  # another process may have revoked a key: it is noticed within this time
+_MOST_ENTRIES = 10_000
+
+
+class Authenticator:
+    """Recognises API keys; rows are cached for a second, and dropped when this process writes."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: ApiKeys,
+        requests_per_minute: int,
+        messages_per_second: int,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._requests_per_minute = requests_per_minute
+        self._messages_per_second = messages_per_second
+        self._lock = threading.Lock()
+        self._cache: dict[str, tuple[float, Credential]] = {}
+        self._generation = 0
+
+    def authenticate(self, authorization: str | None) -> Principal:
+        """The holder of the key in this header; `unauthorized` in every other case."""
+        parsed = _parse(authorization)
+        credential = self._credential(parsed.key_id)
+        if credential is None or not self._keys.recognise(credential, parsed):
+            raise _unauthorized("The API key is unknown, revoked or expired. Use a valid key.")
+        key = credential.key
+        return Principal(
+            key_id=key.id,
+            account_id=key.account_id,
+            environment=key.environment,
+            scopes=frozenset(key.scopes),
+            app_id=key.app_id,
+            requests_per_minute=credential.requests_per_minute or self._requests_per_minute,
+            messages_per_second=credential.messages_per_second or self._messages_per_second,
+        )
+
+    def forget(self) -> None:
+        """Ask the database again for every key: this process has just changed some."""
+        with self._lock:
+            self._generation += 1
+            self._cache.clear()
+
+    def _credential(self, key_id: str) -> Credential | None:
+        entry = self._cache.get(key_id)
+        now = time.monotonic()
+        if entry is not None and now - entry[0] < _FRESH_FOR_S:
+            return entry[1]
+        generation = self._generation
+        found = self._database.read(lambda tx: api_keys.credential(tx, key_id))
+        with self._lock:
+            if found is not None and generation == self._generation:
+                if len(self._cache) >= _MOST_ENTRIES:
+                    self._cache.clear()
+                self._cache[key_id] = (now, found)
+        return found
+
+
+def _parse(authorization: str | None) -> ParsedKey:
+    if not authorization:
+        raise _unauthorized("Send 'Authorization: Bearer <API key>'.")
+    scheme, _, text = authorization.partition(" ")
+    parsed = api_key.parse(text.strip()) if scheme.lower() == "bearer" else None
+    if parsed is None:
+        raise _unauthorized(
+            "The Authorization header holds no API key: 'Bearer hw_live_…' or 'Bearer hw_test_…', "
+            "copied whole."
+        )
+    return parsed
+
+
+def _unauthorized(detail: str) -> Refusal:
+    return Refusal("unauthorized", detail)

@@ -1,0 +1,278 @@
+"""One request, from its parts to an answer, in the order in which things may be refused.
+
+request id → key → scope → rate limit → parameters → media type → body → idempotency → handler.
+Nothing here knows Flask: a thinner front could call `Dispatcher.serve` as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hookwright_server.domain import strict_json
+from hookwright_server.domain.contract import Limits
+from hookwright_server.domain.strict_json import StrictJsonError
+from hookwright_server.errors import Fault, Refusal
+from hookwright_server.http.answers import Answer, Replayed, refused, success
+from hookwright_server.http.auth import Authenticator
+from hookwright_server.http.context import Context
+from hookwright_server.http.edge import gate
+from hookwright_server.http.edge.errors import FieldError, ParamError
+from hookwright_server.http.edge.operations import Operation
+from hookwright_server.http.edge.routes import Call
+from hookwright_server.http.idempotency import Idempotency
+from hookwright_server.http.rate_limit import Policy, RateLimiter, Standing
+from hookwright_server.http.request_ids import RequestIds
+from hookwright_server.services.principal import Principal
+from hookwright_server.services.sizes import check_payload
+from hookwright_server.services.trigger import Trigger
+from hookwright_server.store.database import Connection, Database
+from hookwright_server.store.errors import WriterBusy, WriteUnknown
+
+_log = logging.getLogger(__name__)
+
+# These make their own transactions: they wait for the group commit, the network or time.
+_OWN_TRANSACTIONS = frozenset({"trigger", "health", "test_clock"})
+_WAITING = frozenset({"endpoints.test"})
+_CHANGE_KEYS = frozenset({"api_keys", "apps"})
+_RAW_MEMBER = "payload"
+_MEDIA_TYPE = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the front took off the wire. Header names are lower-case; bodies are bounded."""
+
+    path: str
+    path_params: Mapping[str, str]
+    query: Mapping[str, Sequence[str]]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Dispatcher:
+    """Serves requests of every operation."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        authenticator: Authenticator,
+        limiter: RateLimiter,
+        idempotency: Idempotency,
+        trigger: Trigger,
+        request_ids: RequestIds,
+        validated_share: float,
+    ) -> None:
+        """`validated_share` (0 to 1) of the answers is held against the contract."""
+        self._database = database
+        self._authenticator = authenticator
+        self._limiter = limiter
+        self._idempotency = idempotency
+        self._trigger = trigger
+        self._request_ids = request_ids
+        self._validated_share = validated_share
+
+    def serve(self, operation: Operation, call: Call, request: Request) -> Answer:
+        """The answer to `request`; everything that can be refused becomes a problem."""
+        request_id = self._request_ids.of(request.headers.get("traceparent"))
+        standing: Standing | None = None
+        try:
+            principal = self._admit(operation, request)
+            if principal is not None:
+                standing = self._count(operation, principal, request)
+                standing.require()
+            answer = self._run(operation, call, request, principal, request_id)
+        except Replayed as replayed:
+            answer = replayed.answer
+        except Exception as error:  # noqa: BLE001 - nothing but a problem may reach the caller
+            answer = refused(refusal_of(error), request_id)
+        headers = {**answer.headers, "X-Request-Id": request_id}
+        if answer.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        elif standing is not None:
+            headers |= standing.headers()
+        return self._checked(operation, replace(answer, headers=headers))
+
+    def _admit(self, operation: Operation, request: Request) -> Principal | None:
+        if operation.public:
+            return None
+        principal = self._authenticator.authenticate(request.headers.get("authorization"))
+        scope = operation.scope
+        if scope is not None and not principal.may(scope):
+            raise Refusal(
+                "forbidden",
+                f"The key's scopes are {sorted(principal.scopes)}; "
+                f"{operation.operation_id} needs {scope!r}. Use another key.",
+            )
+        return principal
+
+    def _count(self, operation: Operation, principal: Principal, request: Request) -> Standing:
+        """Requests count against their key, events against their app."""
+        if operation.tag == "trigger":
+            with contextlib.suppress(Refusal):  # no such app: the handler says so
+                return self._count_message(principal, request.path_params["app_slug"])
+        policy = Policy("key", principal.requests_per_minute, 60)
+        return self._limiter.count(policy, principal.key_id)
+
+    def _count_message(self, principal: Principal, app_slug: str) -> Standing:
+        audience = self._trigger.audience(principal, app_slug)
+        quota = audience.rate_limit_per_second or principal.messages_per_second
+        return self._limiter.count(Policy("app", quota, 1), audience.app_id)
+
+    def _run(
+        self,
+        operation: Operation,
+        call: Call,
+        request: Request,
+        principal: Principal | None,
+        request_id: str,
+    ) -> Answer:
+        params = _params(operation, request)
+        body, payload = _body(operation, request)
+        context = Context(operation.operation_id, request_id, principal, payload=payload)
+
+        def run(context: Context) -> Answer:
+            return success(operation.success_status, call(context, params, body))
+
+        key = request.headers.get("idempotency-key") if operation.idempotent else None
+        if principal is None or key is None:
+            return self._plainly(operation, context, run)
+        route = f"{operation.method} {request.path}"
+        keyed = self._idempotency.keyed(principal, route, key, request.body)
+        if operation.tag in _OWN_TRANSACTIONS:
+            return run(replace(context, keyed=keyed))
+        if operation.operation_id in _WAITING:
+            return self._idempotency.around(keyed, request_id, lambda: run(context))
+        return self._writing(
+            operation,
+            lambda tx: self._idempotency.within(
+                tx, keyed, request_id, lambda: run(replace(context, transaction=tx))
+            ),
+        )
+
+    def _plainly(
+        self, operation: Operation, context: Context, run: Callable[[Context], Answer]
+    ) -> Answer:
+        if operation.tag in _OWN_TRANSACTIONS or operation.operation_id in _WAITING:
+            return run(context)
+
+        def work(tx: Connection) -> Answer:
+            return run(replace(context, transaction=tx))
+
+        if operation.method == "GET":
+            return self._database.read(work)
+        return self._writing(operation, work)
+
+    def _writing(self, operation: Operation, work: Callable[[Connection], Answer]) -> Answer:
+        try:
+            return self._database.write(work)
+        finally:
+            if operation.tag in _CHANGE_KEYS:
+                self._authenticator.forget()
+
+    def _checked(self, operation: Operation, answer: Answer) -> Answer:
+        """In tests every answer, in production a sample is held against the contract."""
+        if self._validated_share and random.random() < self._validated_share:  # noqa: S311 - a sample
+            body = answer.body
+            value = strict_json.parse(body, untouched=(_RAW_MEMBER,)) if body else None
+            errors = gate.response_errors(operation.operation_id, answer.status, value)
+            if errors:
+                _log.error(
+                    "response_breaks_contract operation=%s status=%s errors=%s",
+                    operation.operation_id,
+                    answer.status,
+                    errors,
+                )
+                raise ContractBroken(operation.operation_id, answer.status, errors)
+        return answer
+
+
+class ContractBroken(Exception):
+    """An answer of ours does not fit the contract: a bug."""
+
+    def __init__(self, operation_id: str, status: int, errors: Sequence[FieldError]) -> None:
+        super().__init__(f"{operation_id} {status}: {errors}")
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """What is told of an exception; what nobody foresaw is logged and told as internal_error."""
+    match error:
+        case Refusal():
+            return error
+        case WriterBusy():
+            detail = "More is being written than the store can take. Repeat the request."
+            return Refusal("unavailable", detail, retry_after_s=1)
+        case WriteUnknown():
+            detail = (
+                "The store did not answer in time; the write may have happened. "
+                "Repeat the request with the same Idempotency-Key."
+            )
+            return Refusal("unavailable", detail, retry_after_s=1)
+        case _:
+            _log.error("unexpected_error", exc_info=error)
+            return Refusal("internal_error", "An unexpected error. Report it with the request id.")
+
+
+def _params(operation: Operation, request: Request) -> object:
+    try:
+        return operation.parse_params(request.path_params, request.query)
+    except ParamError as error:
+        raise _invalid("The parameters do not fit the contract.", error.errors) from error
+
+
+def _body(operation: Operation, request: Request) -> tuple[Any, bytes | None]:
+    """The body as a model, and the exact bytes of its member `payload`."""
+    model = operation.request_model
+    if model is None:
+        if request.body.strip() not in (b"", b"{}"):
+            detail = f"{operation.operation_id} takes no body. Send none."
+            raise Refusal("validation_error", detail, (Fault("", "body", detail),))
+        return None, None
+    raw = request.body
+    if not raw:
+        if operation.body_required:
+            detail = "The body is missing. Send a JSON object."
+            raise Refusal("validation_error", detail, (Fault("", "required", detail),))
+        raw = b"{}"
+    else:
+        _check_media_type(request.headers)
+    document = _parsed(raw)
+    errors = gate.body_errors(operation.operation_id, document.value)
+    if errors:
+        raise _invalid("The request body does not fit the contract.", errors)
+    payload = document.member(_RAW_MEMBER) if _RAW_MEMBER in document.spans else None
+    if payload is not None:
+        check_payload(payload)
+    return model.model_validate(document.value), payload
+
+
+def _check_media_type(headers: Mapping[str, str]) -> None:
+    given, _, options = headers.get("content-type", "").partition(";")
+    charset = options.strip().lower().removeprefix("charset=").strip('"')
+    if given.strip().lower() != _MEDIA_TYPE or charset not in ("", "utf-8"):
+        shown = headers.get("content-type", "none")[:80]
+        raise Refusal(
+            "unsupported_media_type", f"Content-Type is {shown!r}; send {_MEDIA_TYPE} in UTF-8."
+        )
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refusal("unsupported_media_type", "Content-Encoding is set; send the body as it is.")
+
+
+def _parsed(raw: bytes) -> strict_json.Document:
+    try:
+        return strict_json.parse_document(
+            raw, max_depth=Limits.json_depth, untouched=(_RAW_MEMBER,)
+        )
+    except StrictJsonError as error:
+        fault = Fault("", error.rule, str(error))
+        raise Refusal("validation_error", str(error), (fault,)) from error
+
+
+def _invalid(detail: str, errors: Sequence[FieldError]) -> Refusal:
+    faults = tuple(Fault(error.pointer, error.code, error.message) for error in errors)
+    return Refusal("validation_error", detail, faults)

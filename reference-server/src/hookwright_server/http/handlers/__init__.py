@@ -1,0 +1,1 @@
+"""One module per tag: from typed requests to calls of a service, and back to documents."""

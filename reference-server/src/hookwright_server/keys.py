@@ -1,0 +1,80 @@
+"""The keys that seal secrets at rest: from the environment, or from a file made at first start."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from pathlib import Path
+
+from hookwright_server.domain.vault import Vault, VaultError, generate_key, vault_from_text
+from hookwright_server.settings import Settings
+from hookwright_server.store import keyring
+from hookwright_server.store.database import Connection, Database
+
+_PROBE = b"hookwright"
+
+
+class KeyProblem(Exception):
+    """The keys are missing or do not open this database; `str()` says what to do."""
+
+
+def load_vault(settings: Settings) -> Vault:
+    """The vault of `settings`; raises KeyProblem."""
+    source = "HOOKWRIGHT_ENCRYPTION_KEYS" if settings.encryption_keys else str(settings.key_file)
+    try:
+        return vault_from_text(settings.encryption_keys or _read(settings.key_file))
+    except (VaultError, OSError) as error:
+        raise KeyProblem(f"{source}: {error}") from error
+
+
+def create_key_file(settings: Settings) -> None:
+    """Make the key file unless there is one, or the environment holds the keys.
+
+    Raises KeyProblem when the database is there but its key file is not: a fresh key would
+    not open anything.
+    """
+    if settings.encryption_keys or settings.key_file.exists():
+        return
+    if settings.database.exists():
+        raise KeyProblem(
+            f"{settings.key_file} is missing, and without it the secrets in "
+            f"{settings.database} cannot be read. Restore it, or set HOOKWRIGHT_ENCRYPTION_KEYS."
+        )
+    settings.key_file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(settings.key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(generate_key("k1") + "\n")
+
+
+def check_keys(database: Database, vault: Vault) -> None:
+    """Find out at start, not at the first delivery, that a key is not this database's."""
+
+    def work(tx: Connection) -> None:
+        for key_id, sealed in keyring.probes(tx).items():
+            if key_id not in vault.key_ids:
+                continue  # a retired key; what it sealed has been sealed anew
+            try:
+                vault.open(sealed, _sealed_as(key_id))
+            except VaultError as error:
+                raise KeyProblem(
+                    f"The encryption key {key_id!r} is not the one this database was made with. "
+                    "Restore the key file or HOOKWRIGHT_ENCRYPTION_KEYS."
+                ) from error
+        if vault.current not in keyring.probes(tx):
+            keyring.insert(tx, vault.current, vault.seal(_PROBE, _sealed_as(vault.current)))
+
+    database.write(work)
+
+
+def cursor_key(settings: Settings, vault: Vault) -> bytes:
+    """The key that signs page cursors, derived from the sealing keys."""
+    text = settings.encryption_keys or _read(settings.key_file)
+    return hmac.digest(text.encode(), f"cursors:{vault.current}".encode(), "sha256")
+
+
+def _read(path: Path) -> str:
+    return path.read_text().strip()
+
+
+def _sealed_as(key_id: str) -> str:
+    return f"keyring:{key_id}"

@@ -1,0 +1,102 @@
+"""Test events: one real, signed request, now, outside the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hookwright_server.delivery.prepare import NotPreparable, Preparer, SignedRequest
+from hookwright_server.delivery.sender import Attempted, OutgoingRequest
+from hookwright_server.domain.outcome import FailureReason, failure_reason
+from hookwright_server.domain.signing import build_body
+from hookwright_server.errors import Refusal
+from hookwright_server.services.endpoints import Endpoints
+from hookwright_server.services.parts import Parts
+from hookwright_server.services.principal import Principal
+from hookwright_server.store.claims import targets
+from hookwright_server.store.database import Database
+
+Send = Callable[[OutgoingRequest], Attempted]
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """What was sent and what came of it; `shown_headers` hides the values of custom ones."""
+
+    __test__ = False
+
+    url: str
+    shown_headers: dict[str, str]
+    body: bytes
+    failure_reason: FailureReason | None
+    status_code: int | None
+    latency_ms: int
+    response_body: bytes | None
+    response_body_truncated: bool
+
+
+class EndpointTests:
+    """`endpoints.test`. No transaction is open while the request is under way."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        database: Database,
+        endpoints: Endpoints,
+        preparer: Preparer,
+        send: Send,
+    ) -> None:
+        self._parts = parts
+        self._database = database
+        self._endpoints = endpoints
+        self._preparer = preparer
+        self._send = send
+
+    def run(
+        self,
+        principal: Principal,
+        app_slug: str,
+        endpoint_id: str,
+        event_name: str,
+        payload: bytes,
+    ) -> TestResult:
+        """Send one event to the endpoint, even to a disabled one, and wait for the outcome."""
+        signed = self._sign(principal, app_slug, endpoint_id, event_name, payload)
+        attempted = self._send(signed.request)
+        answered = attempted.status_code is not None
+        return TestResult(
+            url=signed.request.url,
+            shown_headers=signed.shown_headers,
+            body=signed.request.body,
+            failure_reason=failure_reason(attempted.outcome),
+            status_code=attempted.status_code,
+            latency_ms=attempted.latency_ms,
+            response_body=attempted.response_body if answered else None,
+            response_body_truncated=attempted.response_body_truncated,
+        )
+
+    def _sign(
+        self,
+        principal: Principal,
+        app_slug: str,
+        endpoint_id: str,
+        event_name: str,
+        payload: bytes,
+    ) -> SignedRequest:
+        now_ms = self._parts.clock.now_ms()
+        body = build_body(event_name, now_ms, payload)
+        message_id = self._parts.ids.new("msg", now_ms)
+        target = self._database.read(
+            lambda tx: targets(
+                tx,
+                [self._endpoints.get(tx, principal, app_slug, endpoint_id).id],
+                now_ms,
+            )
+        )
+        try:
+            return self._preparer.sign(target[endpoint_id], message_id, body)
+        except NotPreparable as error:
+            raise Refusal(
+                "internal_error",
+                "The endpoint's secret cannot be opened: the server lacks its encryption key.",
+            ) from error

@@ -1,0 +1,38 @@
+"""Can the server do its work? Each part says so itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from hookwright_server.errors import Refusal
+
+_log = logging.getLogger(__name__)
+
+Check = Callable[[], bool]
+
+
+class Readiness:
+    """Asks every part; a part that raises is missing."""
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = checks
+
+    def require(self) -> tuple[str, ...]:
+        """The names of the parts; `unavailable` names those that are missing."""
+        missing = [name for name, check in self._checks.items() if not _works(name, check)]
+        if missing:
+            raise Refusal(
+                "unavailable",
+                f"Not ready, missing: {', '.join(missing)}. Ask again in a moment.",
+                retry_after_s=1,
+            )
+        return tuple(self._checks)
+
+
+def _works(name: str, check: Check) -> bool:
+    try:
+        return check()
+    except Exception:  # noqa: BLE001 - whatever breaks a part makes it missing
+        _log.exception("readiness_check_failed part=%s", name)
+        return False

@@ -1,0 +1,218 @@
+"""Trigger: from a published event to one transaction that holds it and all its deliveries."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hookwright_server.domain.subscriptions import Subscription, subscription
+from hookwright_server.errors import Fault, Refusal
+from hookwright_server.services.parts import Parts
+from hookwright_server.services.principal import Principal, require_app
+from hookwright_server.store import endpoints
+from hookwright_server.store.acceptance import Acceptance, NewDelivery, NewMessage, NewRecord
+from hookwright_server.store.database import Connection, Database
+from hookwright_server.store.errors import StaleSubscriptions
+
+_FRESH_FOR_S = 1.0
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as the caller publishes it; `payload` is kept byte for byte."""
+
+    event_name: str
+    payload: bytes
+    event_id: str | None
+    endpoint_ids: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the transaction will hold."""
+
+    message_id: str
+    event_name: str
+    delivery_ids: tuple[str, ...]
+    filtered_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """One endpoint as the fan-out sees it."""
+
+    endpoint_id: str
+    subscription: Subscription
+    max_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """An app with its endpoints at one version; the transaction checks that it is current."""
+
+    app_id: str
+    account_id: str
+    environment: str
+    active: bool
+    rate_limit_per_second: int | None
+    version: int
+    subscribers: tuple[Subscriber, ...]
+
+
+Recorder = Callable[[Accepted], NewRecord]
+
+
+class Trigger:
+    """The service of the tag `trigger`; it makes its own transaction, shared with others'."""
+
+    def __init__(self, parts: Parts, database: Database) -> None:
+        self._parts = parts
+        self._database = database
+        self._cache = _AudienceCache(self._load)
+
+    def audience(self, principal: Principal, app_slug: str) -> Audience:
+        """The app to publish to, perhaps a second old; not_found when there is none."""
+        return self._cache.get(principal, app_slug)
+
+    def send(
+        self, principal: Principal, app_slug: str, event: Event, record: Recorder | None
+    ) -> Accepted:
+        """Accept the event; returns after the commit.
+
+        `record` makes the idempotency record that is written with it. Raises Refusal, the
+        store's RecordExists when that key was used, and WriterBusy.
+        """
+        for _ in range(_TRIES):
+            audience = self._cache.get(principal, app_slug)
+            acceptance, accepted = self._plan(audience, event, record)
+            try:
+                self._database.accept(acceptance)
+            except StaleSubscriptions:
+                self._cache.forget(principal, app_slug)
+                continue
+            return accepted
+        raise Refusal(
+            "unavailable",
+            "The app's endpoints are changing faster than the event can be planned. Repeat it.",
+            retry_after_s=1,
+        )
+
+    def _plan(
+        self, audience: Audience, event: Event, record: Recorder | None
+    ) -> tuple[Acceptance, Accepted]:
+        if not audience.active:
+            raise Refusal("app_inactive", "The app accepts no events: its 'active' is false.")
+        wanted = _wanted(audience, event)
+        chosen = [s for s in wanted if s.subscription.matches(event.event_name)]
+        now_ms = self._parts.clock.now_ms()
+        message_id = self._parts.ids.new("msg", now_ms)
+        place = (audience.account_id, audience.environment, audience.app_id)
+        deliveries = tuple(
+            NewDelivery(
+                self._parts.ids.new("del", now_ms),
+                *place,
+                message_id,
+                subscriber.endpoint_id,
+                event.event_name,
+                subscriber.max_attempts,
+                now_ms,
+                now_ms,
+            )
+            for subscriber in chosen
+        )
+        filtered = len(wanted) - len(chosen)
+        message = NewMessage(
+            message_id,
+            *place,
+            event.event_name,
+            event.event_id,
+            event.payload,
+            len(chosen),
+            filtered,
+            now_ms,
+        )
+        accepted = Accepted(message_id, event.event_name, tuple(d.id for d in deliveries), filtered)
+        return (
+            Acceptance(message, deliveries, audience.version, record and record(accepted)),
+            accepted,
+        )
+
+    def _load(self, principal: Principal, app_slug: str) -> Audience:
+        return self._database.read(lambda tx: self._read(tx, principal, app_slug))
+
+    def _read(self, tx: Connection, principal: Principal, app_slug: str) -> Audience:
+        app = require_app(tx, principal, app_slug)
+        return Audience(
+            app_id=app.id,
+            account_id=app.account_id,
+            environment=app.environment,
+            active=app.active,
+            rate_limit_per_second=app.rate_limit_per_second,
+            version=app.subscriptions_version,
+            subscribers=tuple(
+                Subscriber(
+                    row.id,
+                    subscription(row.events),
+                    self._parts.policy(row.retry_policy, app.retry_policy).max_attempts,
+                )
+                for row in endpoints.of_app(tx, app.id)
+            ),
+        )
+
+
+class _AudienceCache:
+    """Audiences by caller and slug; the transaction finds out those that grew old."""
+
+    def __init__(self, load: Callable[[Principal, str], Audience]) -> None:
+        self._load = load
+        self._entries: dict[tuple[str, str, str | None, str], tuple[float, Audience]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, principal: Principal, app_slug: str) -> Audience:
+        key = _cache_key(principal, app_slug)
+        entry = self._entries.get(key)
+        now = time.monotonic()
+        if entry is not None and now - entry[0] < _FRESH_FOR_S:
+            return entry[1]
+        try:
+            audience = self._load(principal, app_slug)
+        except Refusal:
+            self.forget(principal, app_slug)
+            raise
+        with self._lock:
+            if len(self._entries) > _MOST_AUDIENCES:
+                self._entries.clear()
+            self._entries[key] = (now, audience)
+        return audience
+
+    def forget(self, principal: Principal, app_slug: str) -> None:
+        with self._lock:
+            self._entries.pop(_cache_key(principal, app_slug), None)
+
+
+_MOST_AUDIENCES = 10_000
+
+
+def _cache_key(principal: Principal, app_slug: str) -> tuple[str, str, str | None, str]:
+    return principal.account_id, principal.environment, principal.app_id, app_slug
+
+
+def _wanted(audience: Audience, event: Event) -> tuple[Subscriber, ...]:
+    if event.endpoint_ids is None:
+        return audience.subscribers
+    known = {subscriber.endpoint_id: subscriber for subscriber in audience.subscribers}
+    unknown = [
+        Fault(
+            f"/endpoint_ids/{index}",
+            "unknown_endpoint",
+            f"The app has no endpoint {endpoint_id!r}. Leave it out.",
+        )
+        for index, endpoint_id in enumerate(event.endpoint_ids)
+        if endpoint_id not in known
+    ]
+    if unknown:
+        raise Refusal("unknown_endpoint", unknown[0].message, tuple(unknown))
+    return tuple(known[endpoint_id] for endpoint_id in event.endpoint_ids)

@@ -1,0 +1,110 @@
+"""Settings: environment variables `HOOKWRIGHT_<NAME>`, each with a default that just works.
+
+Rates and limits that callers can see have their defaults in openapi.yaml (`x-limits`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from hookwright_server.domain.contract import Limits
+from hookwright_server.domain.egress_policy import (
+    PRIVATE_NETWORKS,
+    AllowRule,
+    EgressPolicy,
+    parse_allow_rule,
+)
+
+
+class Settings(BaseSettings):
+    """How this server runs."""
+
+    model_config = SettingsConfigDict(env_prefix="HOOKWRIGHT_", frozen=True, extra="ignore")
+
+    database: Path = Field(default=Path("hookwright.db"), description="The SQLite file.")
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(
+        default=8080, ge=0, le=65535, description="The port to listen on; 0: a free one."
+    )
+    mode: Literal["development", "production"] = Field(
+        default="development", description="`production` refuses the test clock."
+    )
+    encryption_keys: str = Field(
+        default="",
+        repr=False,
+        description="Keys that seal secrets at rest, `id:base64` of 32 bytes, separated by "
+        "commas, the current one first. Empty: a key file beside the database.",
+    )
+    allow_http: bool = Field(default=False, description="Whether endpoints may have http URLs.")
+    allow_private_networks: bool = Field(
+        default=False, description="Whether deliveries may go to loopback and private networks."
+    )
+    egress_allow: Annotated[tuple[AllowRule, ...], NoDecode] = Field(
+        default=(),
+        description="Networks that deliveries may go to all the same: CIDR[:port], by commas.",
+    )
+    extra_ca_file: Path | None = Field(
+        default=None, description="Certificate authorities (PEM) to trust beside the system's."
+    )
+    requests_per_minute: int = Field(
+        default=Limits.requests_per_minute, ge=1, description="Requests per API key and minute."
+    )
+    messages_per_second: int = Field(
+        default=Limits.messages_per_second, ge=1, description="Messages per app and second."
+    )
+    max_in_flight: int = Field(
+        default=1_000, ge=1, le=20_000, description="Deliveries that are under way at a time."
+    )
+    request_threads: int = Field(
+        default=64, ge=1, le=1_000, description="Requests that are worked on at a time."
+    )
+    drain_seconds: float = Field(
+        default=35.0,
+        ge=0,
+        description="How long attempts under way may take when the server stops.",
+    )
+    test_clock: bool = Field(
+        default=False, description="Whether `POST /_test/clock` moves the clock."
+    )
+    validate_responses: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Which share of the answers is held against the contract.",
+    )
+    log_style: Literal["text", "json"] = Field(
+        default="text", description="Form of the attempt log."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is logged."
+    )
+
+    @field_validator("egress_allow", mode="before")
+    @classmethod
+    def _parse_rules(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(parse_allow_rule(part.strip()) for part in value.split(",") if part.strip())
+
+    @model_validator(mode="after")
+    def _no_test_clock_in_production(self) -> Self:
+        if self.test_clock and self.mode == "production":
+            raise ValueError(
+                "the test clock is refused in production mode: unset HOOKWRIGHT_TEST_CLOCK, "
+                "or set HOOKWRIGHT_MODE=development"
+            )
+        return self
+
+    def egress(self) -> EgressPolicy:
+        """Where deliveries may go."""
+        private = PRIVATE_NETWORKS if self.allow_private_networks else ()
+        return EgressPolicy(allow=private + self.egress_allow, allow_http=self.allow_http)
+
+    @property
+    def key_file(self) -> Path:
+        """Where the sealing keys lie when the environment does not hold them."""
+        return self.database.with_name(self.database.name + ".keys")

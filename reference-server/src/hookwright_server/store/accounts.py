@@ -1,0 +1,25 @@
+"""Accounts: the owners of everything."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from hookwright_server.store.database import Connection
+from hookwright_server.store.tables import accounts
+
+
+def exists(tx: Connection) -> bool:
+    """Whether any account is there; the first start finds none."""
+    return tx.execute(sa.select(accounts.c.id).limit(1)).first() is not None
+
+
+def insert(tx: Connection, account_id: str, name: str, created_at: int) -> None:
+    """A new account with the server's default limits."""
+    tx.execute(accounts.insert().values(id=account_id, name=name, created_at=created_at))
+
+
+def ids(tx: Connection, limit: int) -> tuple[str, ...]:
+    """The ids of the oldest accounts."""
+    return tuple(
+        tx.execute(sa.select(accounts.c.id).order_by(accounts.c.id).limit(limit)).scalars()
+    )
