@@ -48,7 +48,7 @@ def build(document: Raw) -> ir.Api:
     return ir.Api(
         title=document["info"]["title"],
         version=str(document["info"]["version"]),
-        namespaces=tuple(_namespace(document, tag, parsed, enums) for tag in document["tags"]),
+        namespaces=tuple(_namespace(document, tag, parsed) for tag in document["tags"]),
         models=models,
         enums=enums,
         document=document,
@@ -119,21 +119,19 @@ def _tagged(kind: ir.Type, parsed: Parsed) -> ir.Type:
 
 
 def _tag(models: list[str], parsed: Parsed) -> str:
-    consts = [
-        {field.name for field in parsed.models[name] if isinstance(field.type, ir.Const)}
+    first, *others = (
+        [field.name for field in parsed.models[name] if isinstance(field.type, ir.Const)]
         for name in models
-    ]
-    shared = sorted(set.intersection(*consts))
-    if not shared:
-        raise GenerationError(
-            [f"the union of {', '.join(models)} has no `const` property in every variant"]
-        )
-    return shared[0]
+    )
+    for name in first:
+        if all(name in other for other in others):
+            return name
+    raise GenerationError(
+        [f"the union of {', '.join(models)} has no `const` property in every variant"]
+    )
 
 
-def _namespace(
-    document: Raw, tag: Raw, parsed: Parsed, enums: Mapping[str, ir.Enum]
-) -> ir.Namespace:
+def _namespace(document: Raw, tag: Raw, parsed: Parsed) -> ir.Namespace:
     return ir.Namespace(
         name=names.identifier(tag["name"]),
         class_name=names.class_name(tag["name"]),
@@ -179,7 +177,9 @@ def _operation(document: Raw, path: str, method: str, raw: Raw, parsed: Parsed) 
 def _parameters(document: Raw, path: str, raw: Raw) -> dict[tuple[str, str], Raw]:
     declared = [*document["paths"][path].get("parameters", ()), *raw.get("parameters", ())]
     resolved = [load.resolve(document, each) for each in declared]
-    found = {(str(each["in"]), str(each["name"])): each for each in resolved}
+    found: dict[tuple[str, str], Raw] = {
+        (str(each["in"]), str(each["name"])): each for each in resolved
+    }
     for place, name in found:
         if place == "cookie" or (place == "header" and name != IDEMPOTENCY_HEADER):
             raise GenerationError(
@@ -197,7 +197,9 @@ def _fields(
 ) -> tuple[ir.Field, ...]:
     by_name = {each.name: each for each in parsed}
     return tuple(
-        _field(document, by_name[name], {**parameter["schema"], **_only_text(parameter)}, all_parsed)
+        _field(
+            document, by_name[name], {**parameter["schema"], **_only_text(parameter)}, all_parsed
+        )
         for (where, name), parameter in raw.items()
         if where == place
     )
@@ -219,9 +221,7 @@ def _success(
     return int(status), success
 
 
-def _body(
-    document: Raw, operation_id: str, raw: Raw, found: ParsedOperation
-) -> ir.Body | None:
+def _body(document: Raw, operation_id: str, raw: Raw, found: ParsedOperation) -> ir.Body | None:
     if found.body is None:
         return None
     if not isinstance(found.body, ir.ModelRef):
@@ -239,7 +239,9 @@ def _page_item(
         for field in parsed.models[success.name]:
             if field.name == "data" and isinstance(field.type, ir.ListOf):
                 return _tagged(field.type.item, parsed)
-    raise GenerationError([f"{operation_id}: `paginate: cursor` needs a response with a `data` list"])
+    raise GenerationError(
+        [f"{operation_id}: `paginate: cursor` needs a response with a `data` list"]
+    )
 
 
 def _errors(document: Raw, raw: Raw, *, idempotent: bool) -> tuple[ir.ErrorResponse, ...]:

@@ -39,23 +39,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outputs = generate(spec, options.target or list(TARGETS))
     except GenerationError as error:
         for reason in error.reasons:
-            print(f"error: {reason}", file=sys.stderr)
+            sys.stderr.write(f"error: {reason}\n")
         return 1
     if options.check:
         return _check(root, outputs)
     write(root, outputs)
-    print(f"wrote {sum(len(output.files) for output in outputs)} files below {root}")
+    sys.stdout.write(
+        f"wrote {sum(len(output.files) for output in outputs)} files below {root.resolve()}\n"
+    )
     return 0
 
 
 def _check(root: Path, outputs: list[Output]) -> int:
     found = list(differences(root, outputs))
     for difference in found:
-        print(difference, end="")
+        sys.stdout.write(difference)
     if found:
-        print(
-            f"error: {len(found)} generated files differ from openapi.yaml; run `make generate`",
-            file=sys.stderr,
+        sys.stderr.write(
+            f"error: {len(found)} generated files differ from openapi.yaml; run `make generate`\n"
         )
     return 1 if found else 0
 

@@ -24,7 +24,7 @@ def load(path: Path) -> Document:
         GenerationError: it is not OpenAPI 3.1, or breaks a convention that the targets rely on.
     """
     try:
-        document: object = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        document: object = _Loader(path.read_text(encoding="utf-8")).get_single_data()
     except yaml.YAMLError as error:
         raise GenerationError([f"{path} is not valid YAML: {error}"]) from error
     if not isinstance(document, dict):
@@ -47,9 +47,12 @@ def resolve(document: Mapping[str, Any], node: Mapping[str, Any]) -> dict[str, A
         seen.add(ref)
         target: Any = document
         for part in ref.removeprefix("#/").split("/"):
-            target = target.get(part) if isinstance(target, Mapping) else None
-        if not isinstance(target, Mapping):
-            raise GenerationError([f"`{ref}` leads nowhere; define it or correct the reference"])
+            try:
+                target = target[part]
+            except (KeyError, TypeError):
+                raise GenerationError(
+                    [f"`{ref}` leads nowhere; define it or correct the reference"]
+                ) from None
         merged = {**target, **merged}
     return merged
 
@@ -105,7 +108,7 @@ def _operation_reasons(
     if operation_id in seen:
         yield f"{where}: operationId `{operation_id}` is used twice"
     seen.add(operation_id)
-    namespace = operation_id.split(".")[0]
+    namespace = operation_id.partition(".")[0]
     if operation.get("tags") != [namespace]:
         yield f"{where}: `tags` must be [{namespace}], the namespace of its operationId"
     elif namespace not in tags:

@@ -87,7 +87,9 @@ def parse(document: Mapping[str, Any]) -> Parsed:
     types = _Types(data)
     return Parsed(
         models={
-            name: types.fields((model.required_properties or []) + (model.optional_properties or []))
+            name: types.fields(
+                (model.required_properties or []) + (model.optional_properties or [])
+            )
             for name, model in types.models.items()
         },
         operations={
@@ -140,7 +142,7 @@ class _Types:
     """Turns the parser's properties into our types."""
 
     def __init__(self, data: GeneratorData) -> None:
-        self._component_of = {
+        self._component_of: dict[str, str] = {
             model.class_info.name: model.name.get_untrusted_value().removeprefix(_COMPONENTS)
             for model in (*data.models, *data.enums)
             if model.name.startswith(_COMPONENTS)
@@ -197,7 +199,5 @@ def _operation(endpoint: Endpoint, types: _Types) -> ParsedOperation:
         path_params=types.fields(endpoint.path_parameters),
         query_params=types.fields(endpoint.query_parameters),
         body=types.of(endpoint.bodies[0].prop) if endpoint.bodies else None,
-        responses={
-            each.status_code.pattern: types.of(each.prop) for each in endpoint.responses
-        },
+        responses={each.status_code.pattern: types.of(each.prop) for each in endpoint.responses},
     )

@@ -94,7 +94,7 @@ def _ruff(folder: str, command: str, *options: str) -> None:
         'target-version = "py311"',
         'lint.isort.known-first-party = ["hookwright", "hookwright_server"]',
     )
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [
             sys.executable,
             "-m",

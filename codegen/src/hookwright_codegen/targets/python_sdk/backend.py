@@ -13,9 +13,7 @@ from hookwright_codegen.templating import environment
 from hookwright_codegen.write import Output
 
 PACKAGE = "sdk-python/src/hookwright/_generated"
-OPTION_NAMES = frozenset(
-    {"self", "timeout", "max_retries", "extra_headers", "idempotency_key"}
-)
+OPTION_NAMES = frozenset({"self", "timeout", "max_retries", "extra_headers", "idempotency_key"})
 MODEL_NAMES = frozenset({"extra", "from_dict", "to_dict"})
 
 
@@ -38,7 +36,9 @@ def render(api: ir.Api) -> Output:
             api=api, namespaces=namespaces, models=models, enums=enums, **context
         )
 
-    files = {f"{PACKAGE}/{name}.py": rendered(name) for name in ("__init__", "namespaces", "values")}
+    files = {
+        f"{PACKAGE}/{name}.py": rendered(name) for name in ("__init__", "namespaces", "values")
+    }
     files[f"{PACKAGE}/resources/__init__.py"] = rendered("resources")
     files[f"{PACKAGE}/models/__init__.py"] = rendered("models")
     files[f"{PACKAGE}/models/enums.py"] = rendered("enums")
@@ -58,6 +58,12 @@ def render(api: ir.Api) -> Output:
 
 
 def _filters(api: ir.Api) -> dict[str, Any]:
+    def method_text(operation: ir.Operation) -> str:
+        return texts.method_text(api, operation)
+
+    def body_fields(operation: ir.Operation) -> tuple[ir.Field, ...]:
+        return _body_fields(api, operation)
+
     return {
         "model_type": typing_.model_field,
         "received": typing_.received,
@@ -66,8 +72,8 @@ def _filters(api: ir.Api) -> dict[str, Any]:
         "unions": decoding.unions,
         "union_name": decoding.union_name,
         "field_text": texts.field_text,
-        "method_text": lambda operation: texts.method_text(api, operation),
-        "body_fields": lambda operation: _body_fields(api, operation),
+        "method_text": method_text,
+        "body_fields": body_fields,
         "decode": _decode,
         "result": _result,
     }
@@ -126,10 +132,14 @@ def _require_distinct(
         fields = (*operation.path_params, *operation.query_params, *_body_fields(api, operation))
         taken = [field.python_name for field in fields]
         twice = sorted({name for name in taken if taken.count(name) > 1 or name in OPTION_NAMES})
-        reasons += [f"{operation.id}: `{name}` is taken; rename it in the contract" for name in twice]
+        reasons += [
+            f"{operation.id}: `{name}` is taken; rename it in the contract" for name in twice
+        ]
     for model in models:
         clashes = sorted(MODEL_NAMES & {field.python_name for field in model.fields})
-        reasons += [f"{model.name}: `{name}` is taken; rename it in the contract" for name in clashes]
+        reasons += [
+            f"{model.name}: `{name}` is taken; rename it in the contract" for name in clashes
+        ]
     reasons += _cycles(models)
     if reasons:
         raise GenerationError(reasons)
@@ -150,5 +160,3 @@ def _cycles(models: tuple[ir.Model, ...]) -> list[str]:
     except CycleError as error:
         return [f"models refer to each other in a circle: {' -> '.join(error.args[1])}"]
     return []
-
-

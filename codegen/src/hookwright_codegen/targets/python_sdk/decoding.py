@@ -23,9 +23,7 @@ def decoded(field: ir.Field) -> str:
 
 def unions(model: ir.Model) -> list[ir.Union]:
     """The tagged unions that a model's fields hold: each gets a function of its own."""
-    found = dict.fromkeys(
-        union for field in model.fields for union in _tagged(field.type)
-    )
+    found = dict.fromkeys(union for field in model.fields for union in _tagged(field.type))
     return list(found)
 
 

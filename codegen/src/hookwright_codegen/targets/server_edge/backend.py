@@ -46,8 +46,7 @@ def render(api: ir.Api) -> Output:
             "constant": names.constant_of,
             "default_of": default_of,
             "runs": contract.runs,
-            "repeated": lambda field: isinstance(field.type, ir.ListOf),
-            "response_pointer": lambda operation: response_pointer(api, operation),
+            "repeated": is_repeated,
         },
     )
     context = _context(api)
@@ -72,7 +71,12 @@ def default_of(field: ir.Field) -> str:
     """What an absent parameter reads as: the contract's default, else nothing."""
     if field.has_default:
         return literal(field.default)
-    return "()" if isinstance(field.type, ir.ListOf) else "None"
+    return "()" if is_repeated(field) else "None"
+
+
+def is_repeated(field: ir.Field) -> bool:
+    """Whether a parameter may be given several times."""
+    return isinstance(field.type, ir.ListOf)
 
 
 def response_pointer(api: ir.Api, operation: ir.Operation) -> str | None:
@@ -103,6 +107,7 @@ def _context(api: ir.Api) -> dict[str, Any]:
     return {
         "api": api,
         "operations": api.operations,
+        "pointers": {each.id: response_pointer(api, each) for each in api.operations},
         "models": models,
         "response_enums": reach.enums(api, [*successes, *errors]),
         "param_enums": reach.enums(api, parameters),
@@ -119,8 +124,12 @@ def _require_servable(api: ir.Api) -> None:
     reasons: list[str] = []
     for operation in api.operations:
         if operation.body and not operation.body.required:
-            needed = [field.name for field in api.models[operation.body.model].fields if field.required]
-            reasons += [f"{operation.id}: the body is optional, yet `{name}` is required" for name in needed]
+            needed = [
+                field.name for field in api.models[operation.body.model].fields if field.required
+            ]
+            reasons += [
+                f"{operation.id}: the body is optional, yet `{name}` is required" for name in needed
+            ]
         if not operation.public and operation.scope is None:
             reasons.append(f"{operation.id}: has neither `x-scope` nor `security: []`")
     if reasons:

@@ -56,7 +56,11 @@ def runs(values: Sequence[float]) -> str:
 
 
 def _extension(schemas: Mapping[str, Any], keyword: str) -> Mapping[str, Any]:
-    return next((schema[keyword] for schema in schemas.values() if keyword in schema), {})
+    for schema in schemas.values():
+        if keyword in schema:
+            found: Mapping[str, Any] = schema[keyword]
+            return found
+    return {}
 
 
 def _parameters(api: ir.Api) -> list[ir.Field]:
