@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -177,7 +177,7 @@ Serve = Callable[..., AbstractContextManager[Served]]
 
 
 @contextmanager
-def _serve(folder: Path, **options: Any) -> Iterator[Served]:
+def _serve(folder: Path, **options: Any) -> Generator[Served]:
     environ = {**os.environ, "PYTHONPATH": str(_HERE), "SERVING_TEST_FOLDER": str(folder)}
     with (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
@@ -250,7 +250,7 @@ class House:
 
 
 @contextmanager
-def _open_house(folder: Path, limits: Limits, *, with_server: bool = True) -> Iterator[House]:
+def _open_house(folder: Path, limits: Limits, *, with_server: bool = True) -> Generator[House]:
     house = House()
     opened: Future[asyncio.Event] = Future()
     path = str(folder / "u.sock")

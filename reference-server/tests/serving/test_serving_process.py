@@ -16,6 +16,10 @@ _GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 _HOLD = b"GET /hold HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
+def _no_problem(code: str, detail: str, request_id: str) -> tuple[int, bytes]:
+    raise AssertionError(code, detail, request_id)
+
+
 def _running(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2][1] != "Z"
@@ -123,5 +127,5 @@ def test_taken_port_is_an_error(serve: Any, tmp_path: Path) -> None:
     """A port that somebody else has is refused before a worker is started."""
     with serve(tmp_path) as served, pytest.raises(OSError, match="in use"):
         hookwright_server.serving.serve(
-            "nowhere:nothing", render_problem=lambda *_: (0, b""), port=served.port
+            "nowhere:nothing", render_problem=_no_problem, port=served.port
         )
