@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -80,14 +81,11 @@ class Leased:
 
 def targets(connection: Connection, ids: Collection[str], now_ms: int) -> dict[str, Target]:
     """The endpoints `ids` with every secret that signs at `now_ms`, current ones first."""
-    rows = connection.execute(
-        sa.select(endpoints, apps.c.retry_policy.label("app_retry_policy"))
-        .join(apps, apps.c.id == endpoints.c.app_id)
-        .where(endpoints.c.id.in_(list(ids)))
-    ).all()
-    owned = _secrets_of_endpoints(connection, {row.app_id for row in rows}, ids, now_ms)
+    rows = connection.execute(_ENDPOINTS, {"ids": list(ids)}).all()
+    secrets = _secrets(connection, _OWN, {row.app_id for row in rows}, now_ms, ids)
     by_app = {row.app_id for row in rows if _signs_with_app(row, now_ms)}
-    shared = _secrets_of_apps(connection, by_app, now_ms) if by_app else {}
+    if by_app:
+        secrets |= _secrets(connection, _SHARED, by_app, now_ms)
     return {
         row.id: Target(
             endpoint_id=row.id,
@@ -96,7 +94,7 @@ def targets(connection: Connection, ids: Collection[str], now_ms: int) -> dict[s
             app_id=row.app_id,
             url=row.url,
             headers_sealed=row.headers_sealed,
-            secrets=_signing(row, owned.get(row.id, ()), shared.get(row.app_id, ()), now_ms),
+            secrets=_signing(row, secrets, now_ms),
             timeout_ms=row.timeout_ms,
             max_concurrency=row.max_concurrency,
             retry_policy=row.retry_policy,
@@ -106,60 +104,68 @@ def targets(connection: Connection, ids: Collection[str], now_ms: int) -> dict[s
     }
 
 
-def _signs_with_app(row: sa.Row[tuple[object, ...]], now_ms: int) -> bool:
+_e = endpoints.c
+_s = signing_secrets.c
+
+# Built once: building a statement costs more than running it.
+_ENDPOINTS = (
+    sa.select(
+        _e.id,
+        _e.account_id,
+        _e.environment,
+        _e.app_id,
+        _e.url,
+        _e.headers_sealed,
+        _e.timeout_ms,
+        _e.max_concurrency,
+        _e.retry_policy,
+        _e.signing_source,
+        _e.both_sources_until,
+        apps.c.retry_policy.label("app_retry_policy"),
+    )
+    .join(apps, apps.c.id == _e.app_id)
+    .where(_e.id.in_(sa.bindparam("ids", expanding=True)))
+)
+_VALID = (
+    sa.select(_s.app_id, _s.endpoint_id, _s.id, _s.sealed)
+    .where(_s.app_id.in_(sa.bindparam("app_ids", expanding=True)))
+    .where(sa.or_(_s.expires_at.is_(None), _s.expires_at > sa.bindparam("now_ms")))
+    .order_by(_s.expires_at.is_not(None), _s.id.desc())
+)
+_OWN = _VALID.where(_s.endpoint_id.in_(sa.bindparam("ids", expanding=True)))
+_SHARED = _VALID.where(_s.endpoint_id.is_(None))
+
+_Row = sa.Row[*tuple[Any, ...]]
+_Secrets = dict[tuple[str, str | None], tuple[SealedSecret, ...]]
+
+
+def _secrets(
+    connection: Connection,
+    statement: sa.Select[str, str | None, str, bytes],
+    app_ids: Collection[str],
+    now_ms: int,
+    ids: Collection[str] = (),
+) -> _Secrets:
+    values: dict[str, object] = {"app_ids": list(app_ids), "now_ms": now_ms}
+    if ids:
+        values["ids"] = list(ids)
+    found: _Secrets = {}
+    for app_id, endpoint_id, secret_id, sealed in connection.execute(statement, values):
+        owner = (app_id, endpoint_id)
+        found[owner] = (*found.get(owner, ()), SealedSecret(secret_id, sealed))
+    return found
+
+
+def _signs_with_app(row: _Row, now_ms: int) -> bool:
     return row.signing_source == "app" or _both(row, now_ms)
 
 
-def _both(row: sa.Row[tuple[object, ...]], now_ms: int) -> bool:
+def _both(row: _Row, now_ms: int) -> bool:
+    """For 24 h after the source was switched both sources sign."""
     return row.both_sources_until is not None and row.both_sources_until > now_ms
 
 
-def _signing(
-    row: sa.Row[tuple[object, ...]],
-    own: tuple[SealedSecret, ...],
-    of_app: tuple[SealedSecret, ...],
-    now_ms: int,
-) -> tuple[SealedSecret, ...]:
-    first, second = (of_app, own) if row.signing_source == "app" else (own, of_app)
+def _signing(row: _Row, secrets: _Secrets, now_ms: int) -> tuple[SealedSecret, ...]:
+    own, shared = secrets.get((row.app_id, row.id), ()), secrets.get((row.app_id, None), ())
+    first, second = (shared, own) if row.signing_source == "app" else (own, shared)
     return first + second if _both(row, now_ms) else first
-
-
-def _secrets_of_endpoints(
-    connection: Connection, app_ids: Collection[str], ids: Collection[str], now_ms: int
-) -> dict[str, tuple[SealedSecret, ...]]:
-    # Both columns, so that the index on (app_id, endpoint_id) serves.
-    found = connection.execute(
-        _valid_secrets(now_ms)
-        .where(signing_secrets.c.app_id.in_(list(app_ids)))
-        .where(signing_secrets.c.endpoint_id.in_(list(ids)))
-    )
-    return _grouped((row.endpoint_id, row) for row in found)
-
-
-def _secrets_of_apps(
-    connection: Connection, app_ids: Collection[str], now_ms: int
-) -> dict[str, tuple[SealedSecret, ...]]:
-    found = connection.execute(
-        _valid_secrets(now_ms)
-        .where(signing_secrets.c.app_id.in_(list(app_ids)))
-        .where(signing_secrets.c.endpoint_id.is_(None))
-    )
-    return _grouped((row.app_id, row) for row in found)
-
-
-def _valid_secrets(now_ms: int) -> sa.Select[tuple[str, str, str | None, bytes]]:
-    c = signing_secrets.c
-    return (
-        sa.select(c.id, c.app_id, c.endpoint_id, c.sealed)
-        .where(sa.or_(c.expires_at.is_(None), c.expires_at > now_ms))
-        .order_by(c.expires_at.is_not(None), c.id.desc())
-    )
-
-
-def _grouped(
-    pairs: Iterable[tuple[str, sa.Row[tuple[str, str, str | None, bytes]]]],
-) -> dict[str, tuple[SealedSecret, ...]]:
-    groups: dict[str, tuple[SealedSecret, ...]] = {}
-    for owner, row in pairs:
-        groups[owner] = (*groups.get(owner, ()), SealedSecret(row.id, row.sealed))
-    return groups

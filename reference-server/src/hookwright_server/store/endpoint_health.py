@@ -14,20 +14,7 @@ from hookwright_server.store.tables import apps, endpoints
 
 def load(connection: Connection, ids: Collection[str]) -> dict[str, Health]:
     """The health of the endpoints `ids`, locked until the transaction ends."""
-    c = endpoints.c
-    rows = connection.execute(
-        sa.select(
-            c.id,
-            c.consecutive_failures,
-            c.dead_letter_streak,
-            c.first_failure_at,
-            c.last_success_at,
-            c.last_failure_at,
-        )
-        .where(c.id.in_(list(ids)))
-        .order_by(c.id)
-        .with_for_update()
-    )
+    rows = connection.execute(_LOAD, {"ids": list(ids)})
     return {row.id: Health(*row[1:]) for row in rows}
 
 
@@ -60,6 +47,19 @@ def disable(
     return True
 
 
+_LOAD = (
+    sa.select(
+        endpoints.c.id,
+        endpoints.c.consecutive_failures,
+        endpoints.c.dead_letter_streak,
+        endpoints.c.first_failure_at,
+        endpoints.c.last_success_at,
+        endpoints.c.last_failure_at,
+    )
+    .where(endpoints.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(endpoints.c.id)
+    .with_for_update()
+)
 _SAVE = sa.update(endpoints).where(endpoints.c.id == sa.bindparam("endpoint_id"))
 
 

@@ -181,14 +181,17 @@ class Writer:
         self, connection: Connection, job: _Job, work: Callable[[Connection], object]
     ) -> _Settle:
         """Run one job under a savepoint: its failure undoes only what it did."""
+        # Plain SQL: `begin_nested` compiles these statements anew each time.
+        connection.exec_driver_sql("SAVEPOINT job")
         try:
-            with connection.begin_nested():
-                result = work(connection)
+            result = work(connection)
         except self._trouble:
             raise  # the database's own: the whole transaction may be gone
         except Exception as error:  # noqa: BLE001 - every failure is the waiting job's answer
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
             failure = error
             return lambda: job.future.set_exception(failure)
+        connection.exec_driver_sql("RELEASE SAVEPOINT job")
         return lambda: job.future.set_result(result)
 
     def _translated(self, error: Exception) -> Exception:
