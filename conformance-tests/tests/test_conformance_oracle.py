@@ -1,0 +1,62 @@
+"""The independent signature check against vectors computed with openssl."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import datetime as dt
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+import hookwright_conformance
+from hookwright_conformance import oracle
+
+DOCUMENT: dict[str, Any] = json.loads(
+    (files("hookwright_conformance") / "vectors" / "signature.json").read_text(encoding="utf-8")
+)
+VECTORS: list[dict[str, Any]] = DOCUMENT["vectors"]
+PACKAGE = Path(hookwright_conformance.__file__).parent
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["name"]))
+def test_judges_every_vector_as_stated(vector: dict[str, Any]) -> None:
+    """Verdict and reason are those that openssl's signatures lead to."""
+    body = base64.b64decode(vector["body_base64"])
+    verdict = oracle.verify(vector["secrets"], vector["headers"], body, vector["now"])
+
+    assert (vector["verdict"] == "valid", vector["reason"]) == (verdict.valid, verdict.reason)
+
+
+def test_every_refusal_reason_has_a_vector() -> None:
+    """No reason stands without an example, and the command that made them is recorded."""
+    reasons = {vector["reason"] for vector in VECTORS} - {None}
+
+    assert set(get_args(oracle.Reason)) == reasons
+    assert "openssl dgst -sha256" in DOCUMENT["command"]
+
+
+def test_agrees_with_the_reference_library() -> None:
+    """Standard Webhooks' own Python library makes the same signature."""
+    secret, body = "whsec_" + base64.b64encode(bytes(32)).decode(), "naïve {}"
+    at = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+
+    expected = Webhook(secret).sign("msg_1", at, body)
+    assert expected == oracle.signature(secret, "msg_1", int(at.timestamp()), body.encode())
+
+
+def test_the_suite_imports_neither_server_nor_sdk() -> None:
+    """A mistake that they share with it could not be seen."""
+    imported: set[str] = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.partition(".")[0])
+
+    assert set() == imported & {"hookwright", "hookwright_server", "hookwright_codegen"}
