@@ -1,0 +1,241 @@
+"""Acceptance, fan-out, health and held deliveries."""
+
+from __future__ import annotations
+
+from hookwright_conformance.answers import delayed, status
+from hookwright_conformance.case import case
+from hookwright_conformance.cases.signing import require_genuine
+from hookwright_conformance.errors import require, require_equal
+from hookwright_conformance.world import Document, World
+
+
+@case(id="delivery.goes-to-subscribers-only", requirement="DELIVERY-3", profile="core")
+def goes_to_subscribers_only(world: World) -> None:
+    """Name, prefix and * match; everything else is counted as filtered."""
+    app = world.app()
+    subscriptions = (
+        ["order.created"],
+        ["order.*"],
+        ["*"],
+        ["orders.*"],
+        ["order"],
+        ["invoice.paid"],
+    )
+    hooks = [world.hook() for _ in subscriptions]
+    for hook, events in zip(hooks, subscriptions, strict=True):
+        world.endpoint(app, hook, events=events)
+    accepted = world.publish(app, event_name="order.created")
+    for hook in hooks[:3]:
+        hook.wait_for(1, world.patience)
+
+    counts = (accepted["endpoint_count"], accepted["filtered_count"])
+    require_equal((3, 3), counts, "endpoint_count, filtered_count")
+    require_equal([1, 1, 1, 0, 0, 0], [len(hook.requests) for hook in hooks], "requests")
+
+
+@case(id="delivery.endpoint-ids-narrow", requirement="DELIVERY-4", profile="core")
+def endpoint_ids_narrow(world: World) -> None:
+    """Only the named endpoints get the event; an unknown id is 422 and publishes nothing."""
+    app, one, two = world.app(), world.hook(), world.hook()
+    first, _ = world.endpoint(app, one), world.endpoint(app, two)
+    world.publish(app, endpoint_ids=[first["id"]])
+    unknown: Document = {
+        "event_name": "a",
+        "payload": {},
+        "endpoint_ids": [first["id"], "ep_unknown"],
+    }
+    refused = world.api.call("trigger.send", app, expect=422, body=unknown)
+    one.wait_for(1, world.patience)
+
+    require_equal("unknown_endpoint", refused.code, "code")
+    one.stays_at(1, 0.3)
+    require_equal(0, len(two.requests), "requests to the other endpoint")
+
+
+@case(
+    id="delivery.is-sent-once",
+    requirement="DELIVERY-5",
+    profile="core",
+)
+def is_sent_once(world: World) -> None:
+    """Fifty events to two endpoints arrive exactly once each."""
+    app, hooks = world.app(), [world.hook(), world.hook()]
+    for hook in hooks:
+        world.endpoint(app, hook)
+    ids = {world.publish(app, {"n": n})["message_id"] for n in range(50)}
+
+    for hook in hooks:
+        got = [one.header("webhook-id") for one in hook.wait_for(50, world.patience)]
+        require_equal(50, len(got), "requests")
+        require_equal(ids, set(got), "message ids")
+
+
+@case(id="delivery.inactive-app-accepts-nothing", requirement="DELIVERY-6", profile="core")
+def inactive_app_accepts_nothing(world: World) -> None:
+    """Triggering an inactive app is 409 app_inactive; active again, it accepts."""
+    app = world.app()
+    event: Document = {"event_name": "a", "payload": {}}
+    world.api.call("apps.update", app, expect=200, body={"active": False})
+    refused = world.api.call("trigger.send", app, expect=409, body=event)
+    world.api.call("apps.update", app, expect=200, body={"active": True})
+    world.api.call("trigger.send", app, expect=202, body=event)
+
+    require_equal("app_inactive", refused.code, "code")
+
+
+@case(id="delivery.concurrency-is-bounded", requirement="DELIVERY-7", profile="core")
+def concurrency_is_bounded(world: World) -> None:
+    """With max_concurrency 2 no three requests overlap, and waiting costs no attempt."""
+    app, hook = world.app(), world.hook(delayed(0.3))
+    world.endpoint(app, hook, max_concurrency=2)
+    deliveries = [world.publish(app)["delivery_ids"][0] for _ in range(6)]
+    for delivery_id in deliveries:
+        found = world.finished(app, delivery_id, "delivered")
+        require_equal(1, found["attempt_count"], "attempts")
+
+    edges: list[tuple[float, int]] = []
+    for request in hook.requests:
+        edges += [(request.began, 1), (request.ended_at, -1)]
+    running, most = 0, 0
+    for _, step in sorted(edges):
+        running += step
+        most = max(most, running)
+    require(most <= 2, "requests at the same time", "at most 2", most)
+
+
+@case(
+    id="delivery.message-is-readable",
+    requirement="DELIVERY-9",
+    profile="core",
+    kills=["reserialises-the-payload"],
+)
+def message_is_readable(world: World) -> None:
+    """A message shows its payload unchanged, its event_id and its deliveries."""
+    app, hook = world.app(), world.hook()
+    world.endpoint(app, hook)
+    payload = b'{"b":1.0,"a":12345678901234567890.10}'
+    raw = b'{"event_name":"case.event","event_id":"order-1","payload":' + payload + b"}"
+    accepted = world.api.call("trigger.send", app, expect=202, raw=raw).json()
+    response = world.api.call("messages.get", app, accepted["message_id"], expect=200)
+
+    require(payload in response.body, "payload", payload, response.body)
+    message = response.json()
+    require_equal("order-1", message["event_id"], "event_id")
+    shown = [one["id"] for one in message["deliveries"]]
+    require_equal(accepted["delivery_ids"], shown, "deliveries")
+    found = world.api.call("messages.list", app, expect=200, query={"event_id": "order-1"}).json()
+    require_equal([accepted["message_id"]], [row["id"] for row in found["data"]], "by event_id")
+
+
+@case(id="health.label-follows-attempts", requirement="HEALTH-1", profile="core")
+def label_follows_attempts(world: World) -> None:
+    """healthy, degraded after one failure, failing after five, healthy after a success."""
+    app = world.app()
+    hook = world.hook(*[status(500)] * 5, status(200))
+    policy = {"delays_seconds": [0.1], "jitter": 0, "max_attempts": 5}
+    endpoint = world.endpoint(app, hook, retry_policy=policy)
+
+    def state() -> str:
+        found = world.api.call("endpoints.get", app, endpoint["id"], expect=200).json()
+        return str(found["health"]["state"])
+
+    seen = [state()]
+    world.finished(app, world.publish(app)["delivery_ids"][0], "dead_letter")
+    seen.append(state())
+    world.finished(app, world.publish(app)["delivery_ids"][0], "delivered")
+    seen.append(state())
+    require_equal(["healthy", "failing", "healthy"], seen, "health at the three stages")
+
+
+@case(
+    id="health.disabled-endpoint-holds",
+    requirement="HEALTH-2",
+    profile="core",
+)
+def disabled_endpoint_holds(world: World) -> None:
+    """New and pending deliveries of a disabled endpoint are held, and nothing is sent."""
+    app, hook = world.app(), world.hook(status(500))
+    policy = {"delays_seconds": [1], "jitter": 0}
+    endpoint = world.endpoint(app, hook, retry_policy=policy)
+    pending = world.publish(app)["delivery_ids"][0]
+    world.attempted(app, pending, 1)
+    world.api.call("endpoints.disable", app, endpoint["id"], expect=200)
+    fresh = world.publish(app)["delivery_ids"][0]
+
+    for delivery_id in (pending, fresh):
+        require_equal("held", world.delivery(app, delivery_id)["status"], "status")
+    hook.stays_at(1, 1.5)
+
+
+@case(id="health.enable-releases", requirement="HEALTH-3", profile="core")
+def enable_releases(world: World) -> None:
+    """What was held goes out once the endpoint is enabled."""
+    app, hook = world.app(), world.hook()
+    endpoint = world.endpoint(app, hook, active=False)
+    held = [world.publish(app)["delivery_ids"][0] for _ in range(3)]
+    require_equal("held", world.delivery(app, held[0])["status"], "status before")
+    world.api.call("endpoints.enable", app, endpoint["id"], expect=200)
+    hook.wait_for(3, world.patience)
+
+    for delivery_id in held:
+        world.finished(app, delivery_id, "delivered")
+
+
+@case(id="health.enable-without-release-cancels", requirement="HEALTH-4", profile="core")
+def enable_without_release_cancels(world: World) -> None:
+    """release false cancels what was held and says why."""
+    app, hook = world.app(), world.hook()
+    endpoint = world.endpoint(app, hook, active=False)
+    held = world.publish(app)["delivery_ids"][0]
+    body = {"release": False}
+    world.api.call("endpoints.enable", app, endpoint["id"], expect=200, body=body)
+    found = world.finished(app, held, "cancelled")
+
+    require_equal("not_released", found["cancel_reason"], "cancel_reason")
+    hook.stays_at(0, 0.5)
+
+
+@case(id="health.deleted-endpoint-cancels", requirement="HEALTH-6", profile="core")
+def deleted_endpoint_cancels(world: World) -> None:
+    """Deleting an endpoint cancels its pending delivery, which stays readable."""
+    app, hook = world.app(), world.hook(status(500))
+    policy = {"delays_seconds": [1], "jitter": 0}
+    endpoint = world.endpoint(app, hook, retry_policy=policy)
+    pending = world.publish(app)["delivery_ids"][0]
+    world.attempted(app, pending, 1)
+    world.api.call("endpoints.delete", app, endpoint["id"], expect=204)
+    again = world.api.call("endpoints.delete", app, endpoint["id"], expect=404)
+    found = world.finished(app, pending, "cancelled")
+
+    require_equal("not_found", again.code, "code of the second delete")
+    require_equal("endpoint_deleted", found["cancel_reason"], "cancel_reason")
+    hook.stays_at(1, 1.5)
+
+
+@case(id="health.test-sends-one-real-request", requirement="HEALTH-7", profile="core")
+def test_sends_one_real_request(world: World) -> None:
+    """endpoints.test sends a signed request, shows both sides, and leaves no trace."""
+    app, hook = world.app(), world.hook(status(500, body=b"no"))
+    endpoint = world.endpoint(app, hook)
+    body = {"event_name": "case.test", "payload": {"n": 1}}
+    result = world.api.call("endpoints.test", app, endpoint["id"], expect=200, body=body).json()
+    (request,) = hook.wait_for(1, world.patience)
+
+    require_genuine(request, endpoint["signing_secret"])
+    shown = (result["success"], result["status_code"], result["failure_reason"])
+    require_equal((False, 500, "http_5xx"), shown, "result")
+    require_equal(request.body.decode(), result["request"]["body"], "request.body")
+    require_equal(hook.url, result["request"]["url"], "request.url")
+    found = world.api.call("endpoints.get", app, endpoint["id"], expect=200).json()
+    require_equal("healthy", found["health"]["state"], "health")
+    deliveries = world.api.call("deliveries.list", app, expect=200).json()["data"]
+    require_equal([], deliveries, "deliveries")
+
+
+@case(id="health.probes-answer", requirement="HEALTH-8", profile="core")
+def probes_answer(world: World) -> None:
+    """Both probes answer 200 without a key."""
+    nobody = world.api.using(None)
+
+    require_equal("ok", nobody.call("health.live", expect=200).json()["status"], "live")
+    require_equal("ready", nobody.call("health.ready", expect=200).json()["status"], "ready")

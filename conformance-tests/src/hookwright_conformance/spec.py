@@ -1,0 +1,159 @@
+"""openapi.yaml as the suite uses it: operations by operationId, and a judge for every response."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jsonschema_rs
+import yaml
+
+from hookwright_conformance.errors import TargetError
+
+_METHODS = ("get", "put", "post", "patch", "delete")
+_ROOT = "urn:hookwright:openapi"
+PROBLEM = "application/problem+json"
+
+# libyaml, where it is present, is ten times faster on a file of this size.
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation: `path` is its template, `pointer` where it stands in the document."""
+
+    id: str
+    method: str
+    path: str
+    pointer: str
+    error_codes: tuple[str, ...]
+
+    def target(self, arguments: tuple[str, ...]) -> str:
+        """The path with `arguments` in place of its parameters, in order. Raises ValueError."""
+        pieces = self.path.split("{")
+        if len(pieces) - 1 != len(arguments):
+            raise ValueError(f"{self.id} takes {len(pieces) - 1} path arguments: {self.path}")
+        filled = [pieces[0]]
+        for argument, piece in zip(arguments, pieces[1:], strict=True):
+            filled.append(quote(argument, safe="-._~") + piece.partition("}")[2])
+        return "".join(filled)
+
+
+class Spec:
+    """The parsed contract."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        self._registry = jsonschema_rs.Registry(
+            [(_ROOT, {key: document[key] for key in ("paths", "components")})],
+            draft=jsonschema_rs.Draft202012,
+        )
+        self._validators: dict[str, jsonschema_rs.Validator] = {}
+        self.operations = {one.id: one for one in _operations(document)}
+        errors: dict[str, Any] = document["components"]["schemas"]["ErrorCode"]
+        self.error_codes: tuple[str, ...] = tuple(errors["enum"])
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Spec:
+        """The contract at `path`, else the one this package was built with. Raises TargetError."""
+        source = path or _bundled()
+        try:
+            document = _LOADER(source.read_text(encoding="utf-8")).get_single_data()
+        except (OSError, yaml.YAMLError) as error:
+            raise TargetError(f"the contract {source} cannot be read: {error}") from error
+        return cls(document)
+
+    def faults(
+        self, operation: Operation | None, status: int, headers: list[tuple[str, str]], body: bytes
+    ) -> list[str]:
+        """Everything about a response that openapi.yaml does not allow; empty when it conforms.
+        Without an `operation` (an unknown path, say) it must be a problem."""
+        fields = {name.lower(): value for name, value in headers}
+        faults = [] if fields.get("x-request-id") else ["the header X-Request-Id is missing"]
+        media = fields.get("content-type", "").split(";")[0].strip().lower()
+        if operation is None or status == 405:
+            return faults + self._content(media, {PROBLEM: "/components/schemas/Problem"}, body)
+        pointer = f"{operation.pointer}/responses/{status}"
+        try:
+            response, pointer = self._resolve(pointer)
+        except KeyError:
+            return [*faults, f"status {status} is not documented for {operation.id}"]
+        faults += [
+            f"the header {name} is missing"
+            for name, header in response.get("headers", {}).items()
+            if self._required(header) and name.lower() not in fields
+        ]
+        schemas = {
+            kind: f"{pointer}/content/{_escape(kind)}/schema"
+            for kind in response.get("content", {})
+        }
+        return faults + self._content(media, schemas, body)
+
+    def _content(self, media: str, schemas: dict[str, str], body: bytes) -> list[str]:
+        if not schemas:
+            return [f"a body of {len(body)} bytes where none is documented"] if body else []
+        if media not in schemas:
+            return [f"content type {media or '(none)'!r} instead of {' or '.join(schemas)}"]
+        try:
+            value = json.loads(body)
+        except ValueError as error:
+            return [f"the body is not JSON: {error}"]
+        return self.violations(schemas[media], value)
+
+    def violations(self, pointer: str, value: Any) -> list[str]:
+        """How `value` breaks the schema at a JSON pointer into the contract."""
+        validator = self._validators.get(pointer)
+        if validator is None:
+            schema = {"$ref": f"{_ROOT}#{quote(pointer, safe='/~')}"}
+            validator = jsonschema_rs.Draft202012Validator(
+                schema, registry=self._registry, validate_formats=True
+            )
+            self._validators[pointer] = validator
+        return [
+            f"body /{'/'.join(str(part) for part in error.instance_path)}: {error.message}"
+            for error in validator.iter_errors(value)
+        ]
+
+    def _required(self, header: dict[str, Any]) -> bool:
+        if "$ref" in header:
+            header, _ = self._resolve(header["$ref"].removeprefix("#"))
+        return bool(header.get("required"))
+
+    def _resolve(self, pointer: str) -> tuple[dict[str, Any], str]:
+        node: Any = self._document
+        for part in pointer.split("/")[1:]:
+            node = node[part.replace("~1", "/").replace("~0", "~")]
+        if "$ref" in node:
+            return self._resolve(node["$ref"].removeprefix("#"))
+        return node, pointer
+
+
+def _operations(document: dict[str, Any]) -> list[Operation]:
+    return [
+        Operation(
+            id=definition["operationId"],
+            method=method.upper(),
+            path=path,
+            pointer=f"/paths/{_escape(path)}/{method}",
+            error_codes=tuple(definition.get("x-error-codes", ())),
+        )
+        for path, item in document["paths"].items()
+        for method, definition in item.items()
+        if method in _METHODS
+    ]
+
+
+def _escape(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+def _bundled() -> Path:
+    """The copy inside the wheel; in a checkout the file at the repository's root."""
+    inside = Path(str(files("hookwright_conformance"))) / "openapi.yaml"
+    if inside.is_file():
+        return inside
+    return Path(__file__).parents[3] / "openapi.yaml"

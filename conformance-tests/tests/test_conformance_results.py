@@ -1,0 +1,110 @@
+"""Verdicts, selection, the kill matrix and the command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from hookwright_conformance.case import Case, all_cases
+from hookwright_conformance.cli import main
+from hookwright_conformance.plugin import judge
+from hookwright_conformance.requirements import Level, Requirement
+from hookwright_conformance.results import Failure, Result, Results, select
+from hookwright_conformance.selftest import Autopsy
+from hookwright_conformance.target import KnownFailure
+
+FAILURE = Failure("status", "200", "500")
+
+
+def make(id_: str = "a.b", level: Level = "must", profile: str = "core") -> Case:
+    """A case that nobody runs."""
+    requirement = Requirement("X-1", level, "It MUST be.", "docs/behaviour/x.md")
+    return Case(id_, requirement, profile, (), lambda world: None)
+
+
+@pytest.mark.parametrize(
+    ("level", "failure", "known", "expected"),
+    [
+        ("must", None, None, "passed"),
+        ("must", FAILURE, None, "failed"),
+        ("should", FAILURE, None, "not_met"),
+        ("must", FAILURE, KnownFailure("a.b", "why"), "known_failure"),
+        ("must", FAILURE, KnownFailure("a.b", "why", "got 500"), "known_failure"),
+        ("must", FAILURE, KnownFailure("a.b", "why", "got 404"), "failed"),
+        ("must", None, KnownFailure("a.b", "why"), "failed"),
+        ("should", None, KnownFailure("a.b", "why"), "failed"),
+    ],
+)
+def test_verdicts(
+    level: Level, failure: Failure | None, known: KnownFailure | None, expected: str
+) -> None:
+    """Severity follows the level; a known failure must fail, and as stated."""
+    assert expected == judge(make(level=level), failure, known, 0.1).verdict
+
+
+def test_profiles_are_counted_by_level() -> None:
+    """A SHOULD that is not met does not break conformance."""
+    results = Results("1.0", "http://x", "again")
+    results.items = [
+        Result(make("a.a"), "passed", 0),
+        Result(make("a.b", "should"), "not_met", 0, FAILURE, "note"),
+        Result(make("b.a", profile="signing"), "failed", 0, FAILURE),
+    ]
+
+    assert [
+        "conforms to core 1.0 (1/1 MUST, 0/1 SHOULD)",
+        "does not conform to signing 1.0 (0/1 MUST)",
+    ] == results.profile_lines()
+
+
+def test_selection_by_profile_id_and_group() -> None:
+    """`only` takes an id or the part before the dot."""
+    cases = [make("a.one"), make("a.two"), make("ab.one"), make("c.one", profile="ssrf")]
+
+    assert ["a.one", "a.two", "ab.one"] == [one.id for one in select(cases, ["core"])]
+    assert ["a.one", "a.two"] == [one.id for one in select(cases, ["core"], ["a"])]
+    assert ["ab.one"] == [one.id for one in select(cases, ["core"], ["ab.one", "c.one"])]
+
+
+def test_a_mutant_dies_by_all_its_killers_and_spares_the_rest() -> None:
+    """One killer that sleeps, or too many other victims, proves nothing."""
+    killers = frozenset({"a.a", "a.b"})
+
+    dead = Autopsy("m", killers, killers | {"c.c"}, 12)
+    assert (True, 0.9) == (dead.proven, dead.others_passed)
+    assert not Autopsy("m", killers, frozenset({"a.a"}), 12).proven
+    assert ["a.b"] == Autopsy("m", killers, frozenset({"a.a"}), 12).missed
+    others = {f"c.{number}" for number in range(3)}
+    assert not Autopsy("m", killers, killers | others, 12).proven
+
+
+@pytest.mark.parametrize("command", [[], ["server"], ["list"], ["vectors"], ["selftest"]])
+def test_every_command_explains_itself(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--help works everywhere."""
+    with pytest.raises(SystemExit) as caught:
+        main([*command, "--help"])
+
+    assert 0 == caught.value.code
+    assert "usage: hookwright-conformance" in capsys.readouterr().out
+
+
+def test_list_shows_every_case(capsys: pytest.CaptureFixture[str]) -> None:
+    """Requirements stand with their cases, or with a reason."""
+    assert 0 == main(["list"])
+    listed = capsys.readouterr().out
+
+    for one in all_cases():
+        assert one.id in listed
+    assert "not observed: what is stored cannot be seen" in listed
+
+
+def test_vectors_are_printed_and_written(
+    capsys: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Both ways give the same document."""
+    path = tmp_path_factory.mktemp("vectors") / "signature.json"
+    assert 0 == main(["vectors"])
+    assert 0 == main(["vectors", "--out", str(path)])
+
+    assert path.read_text(encoding="utf-8") == capsys.readouterr().out

@@ -1,0 +1,83 @@
+"""The judge of responses: what it accepts and what it names."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hookwright_conformance.spec import Spec
+
+SPEC = Spec.load()
+HEADERS = [("X-Request-Id", "r"), ("Content-Type", "application/json; charset=utf-8")]
+PROBLEM: dict[str, Any] = {
+    "type": "urn:hookwright:error:not_found",
+    "title": "No such thing",
+    "status": 404,
+    "detail": "x",
+    "code": "not_found",
+    "request_id": "r",
+    "errors": [],
+}
+PROBLEM_HEADERS = [("x-request-id", "r"), ("content-type", "application/problem+json")]
+
+
+def faults(
+    operation: str | None, status: int, headers: list[tuple[str, str]], body: Any
+) -> list[str]:
+    """The judge's findings on a JSON body."""
+    found = SPEC.operations[operation] if operation else None
+    return SPEC.faults(found, status, headers, json.dumps(body).encode())
+
+
+def test_a_documented_response_has_no_faults() -> None:
+    """Status, media type, headers and schema fit."""
+    assert [] == faults("health.live", 200, HEADERS, {"status": "ok", "new": 1})
+    assert [] == faults("apps.get", 404, PROBLEM_HEADERS, PROBLEM)
+    assert [] == faults(None, 404, PROBLEM_HEADERS, PROBLEM)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "says"),
+    [
+        (200, HEADERS[1:], {"status": "ok"}, "X-Request-Id is missing"),
+        (200, HEADERS, {"status": "fine"}, "body /status"),
+        (200, PROBLEM_HEADERS, {"status": "ok"}, "instead of application/json"),
+        (204, HEADERS, {"status": "ok"}, "status 204 is not documented for health.live"),
+        (400, PROBLEM_HEADERS, {**PROBLEM, "code": "oops"}, "body /code"),
+    ],
+)
+def test_each_fault_is_named(
+    status: int, headers: list[tuple[str, str]], body: Any, says: str
+) -> None:
+    """The finding says what is wrong and where."""
+    assert says in "; ".join(faults("health.live", status, headers, body))
+
+
+def test_html_and_broken_json_are_faults() -> None:
+    """A body that is not JSON is found, whatever it calls itself."""
+    operation = SPEC.operations["health.live"]
+
+    assert SPEC.faults(operation, 200, HEADERS, b"<h1>")[0].startswith("the body is not JSON")
+    html = [("X-Request-Id", "r"), ("Content-Type", "text/html")]
+    assert "text/html" in SPEC.faults(None, 404, html, b"<h1>")[0]
+
+
+def test_a_body_where_none_is_documented_is_a_fault() -> None:
+    """204 means empty."""
+    operation = SPEC.operations["apps.delete"]
+
+    assert [] == SPEC.faults(operation, 204, HEADERS[:1], b"")
+    assert ["a body of 2 bytes where none is documented"] == SPEC.faults(
+        operation, 204, HEADERS[:1], b"{}"
+    )
+
+
+def test_path_arguments_are_quoted() -> None:
+    """An odd id stays one segment."""
+    operation = SPEC.operations["deliveries.get"]
+
+    assert "/v1/apps/a%2Fb/deliveries/%00%C3%A9" == operation.target(("a/b", "\0é"))
+    with pytest.raises(ValueError, match="takes 2 path arguments"):
+        operation.target(("a",))

@@ -1,0 +1,89 @@
+"""target.yaml: what is read, and how each mistake is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hookwright_conformance.errors import TargetError
+from hookwright_conformance.target import KnownFailure, load
+
+EXAMPLE = Path(__file__).parents[1] / "target.example.yaml"
+KEYS = {"HOOKWRIGHT_API_KEY": "hw_live_a", "HOOKWRIGHT_OTHER_API_KEY": "hw_live_b"}
+MINIMAL = "base_url: http://a:1\ncredentials: {account: KEY}\nprofiles: [core]\n"
+
+
+def write(folder: Path, text: str) -> Path:
+    """A target.yaml with this text."""
+    path = folder / "target.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_example_is_a_valid_target() -> None:
+    """It can be copied and used."""
+    target = load(EXAMPLE, KEYS)
+
+    assert ("hw_live_a", "HOOKWRIGHT_API_KEY") == (target.account.key, target.account.variable)
+    assert target.other_account is not None
+    assert (2, 10, 30) == (
+        target.timing.slack,
+        target.timing.delivery,
+        target.timing.request_timeout,
+    )
+
+
+def test_everything_else_has_a_default(tmp_path: Path) -> None:
+    """Three entries are enough; a base URL may be given on the command line."""
+    target = load(write(tmp_path, MINIMAL), {"KEY": "k"}, "http://b:2/")
+
+    assert "http://b:2" == target.base_url
+    assert ("127.0.0.1", 0, None) == (
+        target.receiver.bind,
+        target.receiver.port,
+        target.receiver.public_url,
+    )
+
+
+def test_known_failures_are_found_by_case(tmp_path: Path) -> None:
+    """The entry of a case, or None."""
+    text = MINIMAL + "known_failures: [{case: a.b, reason: because}]\n"
+    target = load(write(tmp_path, text), {"KEY": "k"})
+
+    assert KnownFailure("a.b", "because") == target.known_failure("a.b")
+    assert target.known_failure("a.c") is None
+
+
+def test_a_key_is_never_shown(tmp_path: Path) -> None:
+    """The repr of a target names the variable only."""
+    target = load(write(tmp_path, MINIMAL), {"KEY": "very-secret"})
+
+    assert "very-secret" not in repr(target)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[", "cannot be read"),
+        ("profiles: [core]", '"base_url" is a required property'),
+        (MINIMAL + "colour: red", "Additional properties are not allowed"),
+        (MINIMAL.replace("core", "everything"), "profiles/0"),
+        (MINIMAL.replace("http://a:1", "a:1"), "base_url"),
+        (MINIMAL + "timing: {slack_seconds: -1}", "timing/slack_seconds"),
+        (MINIMAL + "known_failures: [{case: a}]", '"reason" is a required property'),
+        (MINIMAL, "the environment variable KEY"),
+    ],
+)
+def test_each_mistake_is_named(tmp_path: Path, text: str, says: str) -> None:
+    """The error says where and what."""
+    with pytest.raises(TargetError) as caught:
+        load(write(tmp_path, text), {})
+
+    assert says in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The error names the path."""
+    with pytest.raises(TargetError, match=r"absent\.yaml"):
+        load(tmp_path / "absent.yaml", {})
