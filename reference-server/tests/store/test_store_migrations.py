@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from hookwright_server.store import tables
 from hookwright_server.store.errors import StoreRefused
-from hookwright_server.store.migrations import migrate
+from hookwright_server.store.migrations import HEAD, migrate
+from hookwright_server.store.migrations.upgrade import head
 from hookwright_server.store.sqlite import SqliteDatabase
 
 
@@ -59,3 +60,10 @@ def test_a_newer_database_is_refused(empty: SqliteDatabase) -> None:
 
     with pytest.raises(StoreRefused, match="9999"):
         migrate(empty.engine)
+
+
+def test_head_is_the_newest_migration() -> None:
+    """The constant that lets a start skip alembic names the newest file."""
+    newest = head()
+
+    assert HEAD == newest
