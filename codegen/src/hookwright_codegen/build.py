@@ -161,8 +161,10 @@ def _operation(document: Raw, path: str, method: str, raw: Raw, parsed: Parsed) 
         summary=str(raw.get("summary", "")).strip(),
         description=str(raw.get("description", "")).strip(),
         deprecated=bool(raw.get("deprecated")),
-        path_params=_fields(document, "path", found.path_params, parameters, parsed),
-        query_params=_fields(document, "query", found.query_params, parameters, parsed),
+        path_params=_fields(document, operation_id, "path", found.path_params, parameters, parsed),
+        query_params=_fields(
+            document, operation_id, "query", found.query_params, parameters, parsed
+        ),
         idempotent=idempotent,
         body=_body(document, operation_id, raw, found),
         success_status=status,
@@ -190,19 +192,34 @@ def _parameters(document: Raw, path: str, raw: Raw) -> dict[tuple[str, str], Raw
 
 def _fields(
     document: Raw,
+    operation_id: str,
     place: str,
     parsed: Iterable[ParsedField],
     raw: Mapping[tuple[str, str], Raw],
     all_parsed: Parsed,
 ) -> tuple[ir.Field, ...]:
     by_name = {each.name: each for each in parsed}
-    return tuple(
-        _field(
-            document, by_name[name], {**parameter["schema"], **_only_text(parameter)}, all_parsed
-        )
-        for (where, name), parameter in raw.items()
-        if where == place
+    found: list[ir.Field] = []
+    for (where, name), parameter in raw.items():
+        if where == place:
+            schema = {**parameter["schema"], **_only_text(parameter)}
+            field = _field(document, by_name[name], schema, all_parsed)
+            _require_text(operation_id, field, parameter)
+            found.append(field)
+    return tuple(found)
+
+
+def _require_text(operation_id: str, field: ir.Field, parameter: Raw) -> None:
+    """Refuse parameters whose encoding the targets do not know: objects, odd styles."""
+    kind = field.type.item if isinstance(field.type, ir.ListOf) else field.type
+    carried = isinstance(kind, ir.EnumRef | ir.Const) or (
+        isinstance(kind, ir.Scalar) and kind.kind not in {ir.Kind.ANY, ir.Kind.NULL}
     )
+    usual = parameter.get("style", "form") in {"form", "simple"} and parameter.get("explode", True)
+    if not (carried and usual):
+        raise GenerationError(
+            [f"{operation_id}: parameter `{field.name}` has a type or style that is not supported"]
+        )
 
 
 def _only_text(parameter: Raw) -> dict[str, Any]:
