@@ -112,6 +112,13 @@ class StoreLab:
         )
         return secret_id
 
+    def session(self, session_id: str) -> None:
+        """A worker session that was renewed just now."""
+        now = self.clock.now
+        self._insert(
+            tables.worker_sessions, {"id": session_id, "started_at": now, "renewed_at": now}
+        )
+
     def acceptance(
         self,
         app_id: str,
@@ -193,6 +200,14 @@ class StoreLab:
             connection.execute(sa.update(table).where(table.c.id == row_id).values(**columns))
 
         self.database.write(change)
+
+    def delete(self, table: sa.Table, row_id: str) -> None:
+        """Take one row away."""
+
+        def away(connection: Connection) -> None:
+            connection.execute(sa.delete(table).where(table.c.id == row_id))
+
+        self.database.write(away)
 
     def _insert(self, table: sa.Table, row: dict[str, Any]) -> None:
         def add(connection: Connection) -> None:

@@ -139,9 +139,7 @@ def test_a_failing_group_is_repeated_job_by_job(lab: StoreLab) -> None:
     first, second = (lab.acceptance(app_id, [endpoint_id]) for _ in range(2))
     clash = replace(second, message=replace(second.message, id=first.message.id))
 
-    errors = _together(
-        lab.database, [partial(lab.database.accept, a) for a in (first, clash)]
-    )
+    errors = _together(lab.database, [partial(lab.database.accept, a) for a in (first, clash)])
 
     assert [None, "UNIQUE constraint failed: messages.id"] == [errors[0], str(errors[1])]
     assert [first.message.id] == [row["id"] for row in lab.rows(tables.messages)]

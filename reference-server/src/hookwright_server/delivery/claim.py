@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from hookwright_server.clock import Clock
 from hookwright_server.store.claims import Leased, Share, Target, Waiting, targets
 from hookwright_server.store.database import Connection
+from hookwright_server.store.errors import SessionLost
 from hookwright_server.store.hot_sql import hot_sql
 from hookwright_server.store.results import Lease
+
+Key = tuple[str, int]
+"""Delivery id and fence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,11 @@ class ClaimedDelivery:
     row: Leased
     target: Target
     lease: Lease
+
+    @property
+    def key(self) -> Key:
+        """What tells this attempt from every other, also from one of the same delivery."""
+        return self.row.id, self.row.fence
 
     @property
     def number(self) -> int:
@@ -104,10 +113,13 @@ def claim(
     """Lease at most `budget` due deliveries to the session.
 
     `limits` holds the endpoints whose concurrency is at present below `max_concurrency`.
+    Raises SessionLost when the session has been declared dead.
     """
+    hot = hot_sql(connection)
+    if not hot.session_lives(connection, session_id):
+        raise SessionLost(session_id)
     # The time is taken inside the transaction: rows committed just before are due already.
     now_ms = clock.now_ms()
-    hot = hot_sql(connection)
     queue = hot.queue(connection, now_ms, limits)
     shares = rotation.deal(queue.waiting, budget)
     rows = hot.lease(connection, session_id, now_ms, shares) if shares else []

@@ -25,6 +25,7 @@ class Engine:
         self._limits = limits or EngineLimits()
         self._loop: DeliveryLoop | None = None
         self._thread: threading.Thread | None = None
+        self._stopping = False
 
     def start(self) -> None:
         """Begin a session and deliver until `stop`. Raises what kept it from beginning."""
@@ -43,12 +44,17 @@ class Engine:
         if self._loop is None or self._thread is None:
             return
         self._loop.stop(drain_ms / 1000)
+        self._stopping = True
         self._thread.join()
         self._loop = None
 
     def is_running(self) -> bool:
         """Whether the loop is alive; false before `start`, after `stop`, and after a crash."""
         return self._loop is not None and self._thread is not None and self._thread.is_alive()
+
+    def stopping(self) -> bool:
+        """Whether `stop` has been called."""
+        return self._stopping
 
     def idle(self) -> bool:
         """Nothing is under way and nothing claimable is due."""

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from hookwright_server.clock import Clock
 from hookwright_server.delivery import maintenance
 from hookwright_server.delivery.attempt_log import AttemptLog
-from hookwright_server.delivery.claim import Claim, ClaimedDelivery, Rotation
+from hookwright_server.delivery.claim import Claim, ClaimedDelivery, Key, Rotation
 from hookwright_server.delivery.outbox import TAKEN_BACK_AT_ONCE, Outbox
 from hookwright_server.delivery.prepare import NotPreparable, Prepared, Preparer
 from hookwright_server.delivery.recorder import Completed, Judge, Recorded
@@ -26,7 +26,7 @@ from hookwright_server.delivery.sender import Attempted, OutgoingRequest
 from hookwright_server.delivery.throttle import Throttle
 from hookwright_server.delivery.waker import Waker
 from hookwright_server.domain.outcome import Unreachable
-from hookwright_server.store.errors import StoreError
+from hookwright_server.store.errors import SessionLost, StoreError
 from hookwright_server.store.worker_sessions import DEAD_AFTER_MS, RENEW_EVERY_MS, Interrupted
 
 T = TypeVar("T")
@@ -52,11 +52,16 @@ class Sending(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
-    """`in_flight` deliveries at a time, `claim` per transaction, a look every `poll_ms`."""
+    """`in_flight` deliveries at a time, `claim` per transaction, a look every `poll_ms`.
+
+    The session is renewed every `renew_ms` and given up when that failed for `dead_ms`.
+    """
 
     in_flight: int = 1_000
     claim: int = 500
     poll_ms: int = 1_000
+    renew_ms: int = RENEW_EVERY_MS
+    dead_ms: int = DEAD_AFTER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +94,13 @@ class DeliveryLoop:
         self._rotation = Rotation()
         self._throttle = Throttle()
         # Keyed by fence too: a delivery may be claimed again while a lost attempt still runs.
-        self._in_flight: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._in_flight: dict[Key, asyncio.Task[None]] = {}
         self._look = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._left_behind = False
         self._quiet: list[asyncio.Future[None]] = []
         self._session_id = ""
+        self._beginning = asyncio.Lock()
         self._renewed_at = 0.0
         self._drain_s = 0.0
         self._stopping = asyncio.Event()
@@ -185,15 +191,20 @@ class DeliveryLoop:
         if budget <= 0:
             self._left_behind = True
             return None
-        return await self._outbox.claim(
-            self._session_id, self._rotation, budget, self._throttle.limits()
-        )
+        session_id = self._session_id
+        try:
+            return await self._outbox.claim(
+                session_id, self._rotation, budget, self._throttle.limits()
+            )
+        except SessionLost:
+            await self._begin_anew(session_id)
+            return await self._claim()
 
     def _take(self, claim: Claim) -> None:
         self._left_behind = claim.left_behind
         self._arm(claim.next_due_at)
         for claimed in claim.deliveries:
-            self._in_flight[_key(claimed)] = self._loop.create_task(self._attempt(claimed))
+            self._in_flight[claimed.key] = self._loop.create_task(self._attempt(claimed))
 
     def _arm(self, next_due_at: int | None) -> None:
         """Look again when the next delivery falls due, and in any case after the poll time."""
@@ -248,8 +259,8 @@ class DeliveryLoop:
         for endpoint_id, reason in recorded.disabled:
             _log.warning("endpoint_disabled endpoint=%s reason=%s", endpoint_id, reason)
         for done in batch:
-            self._attempt_log.completed(done, stale=done.claimed.row.id in recorded.stale)
-            self._in_flight.pop(_key(done.claimed), None)
+            self._attempt_log.completed(done, stale=done.claimed.key in recorded.stale)
+            self._in_flight.pop(done.claimed.key, None)
         self._freed()
 
     async def _record(self, batch: list[Completed]) -> Recorded:
@@ -270,7 +281,7 @@ class DeliveryLoop:
     async def _put_back(self, claimed: ClaimedDelivery) -> None:
         leases = {claimed.row.id: claimed.lease}
         await self._insist(lambda: self._outbox.put_back(leases, _NOT_SENT_DELAY_MS))
-        self._in_flight.pop(_key(claimed), None)
+        self._in_flight.pop(claimed.key, None)
         self._freed()
 
     def _freed(self) -> None:
@@ -290,31 +301,35 @@ class DeliveryLoop:
 
     async def _keep_session(self) -> None:
         while True:
-            await asyncio.sleep(RENEW_EVERY_MS / 1000)
-            if not await self._renew():
-                await self._begin_anew()
+            await asyncio.sleep(self._limits.renew_ms / 1000)
+            session_id = self._session_id
+            if not await self._renew(session_id):
+                await self._begin_anew(session_id)
 
-    async def _renew(self) -> bool:
+    async def _renew(self, session_id: str) -> bool:
         """False when the leases must be taken for lost."""
         asked_at = self._loop.time()
-        dead_at = self._renewed_at + DEAD_AFTER_MS / 1000
+        dead_at = self._renewed_at + self._limits.dead_ms / 1000
         try:
             async with asyncio.timeout_at(max(dead_at, asked_at + 0.1)):
-                alive = await self._outbox.renew(self._session_id)
+                alive = await self._outbox.renew(session_id)
         except (StoreError, TimeoutError) as error:
-            _log.warning("not_renewed session=%s error=%r", self._session_id, error)
+            _log.warning("not_renewed session=%s error=%r", session_id, error)
             return self._loop.time() < dead_at
         if alive:
             self._renewed_at = asked_at
         return alive
 
-    async def _begin_anew(self) -> None:
-        _log.error("session_lost session=%s in_flight=%d", self._session_id, len(self._in_flight))
-        for task in self._in_flight.values():
-            task.cancel()
-        self._in_flight.clear()
-        await self._insist(self.begin)
-        await self._take_back()
+    async def _begin_anew(self, lost: str) -> None:
+        async with self._beginning:
+            if self._session_id != lost:
+                return  # the claim and the renewal may both have found it out
+            _log.error("session_lost session=%s in_flight=%d", lost, len(self._in_flight))
+            for task in self._in_flight.values():
+                task.cancel()
+            self._in_flight.clear()
+            await self._insist(self.begin)
+            await self._take_back()
 
     async def _keep_house(self) -> None:
         """Take back what dead sessions hold; now and then do the chores."""
@@ -324,7 +339,7 @@ class DeliveryLoop:
             if self._loop.time() >= chores_at:
                 await self._do_chores()
                 chores_at = self._loop.time() + maintenance.EVERY_MS / 1000
-            await asyncio.sleep(RENEW_EVERY_MS / 1000)
+            await asyncio.sleep(self._limits.renew_ms / 1000)
 
     async def _take_back(self) -> None:
         while True:
@@ -365,7 +380,3 @@ class DeliveryLoop:
             # The next start takes back what this session leaves.
             _log.error("session_not_ended session=%s error=%r", self._session_id, error)
         await self.sender.aclose()
-
-
-def _key(claimed: ClaimedDelivery) -> tuple[str, int]:
-    return claimed.row.id, claimed.row.fence

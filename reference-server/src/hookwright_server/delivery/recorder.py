@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Literal
 
 from hookwright_server.clock import Clock
-from hookwright_server.delivery.claim import ClaimedDelivery
+from hookwright_server.delivery.claim import ClaimedDelivery, Key
 from hookwright_server.delivery.prepare import Prepared
 from hookwright_server.delivery.sender import Attempted
 from hookwright_server.domain import health
@@ -57,9 +57,9 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a batch changed. `stale` holds the ids of deliveries whose lease had been lost."""
+    """What a batch changed. `stale` holds the keys of deliveries whose lease had been lost."""
 
-    stale: frozenset[str]
+    stale: frozenset[Key]
     disabled: tuple[tuple[str, Reason], ...]
 
 
@@ -108,12 +108,15 @@ class Judge:
 
 def record(connection: Connection, batch: Sequence[Completed]) -> Recorded:
     """Write a batch; completions whose lease is lost change nothing and are named."""
-    leases = {done.claimed.row.id: done.claimed.lease for done in batch}
     hot = hot_sql(connection)
-    held = hot.still_leased(connection, leases)
-    kept = [done for done in batch if done.claimed.row.id in held]
+    # By id and fence: the batch may hold a lost attempt and its successor side by side.
+    leases = hot.leases(connection, [done.claimed.row.id for done in batch])
+    kept = [done for done in batch if leases.get(done.claimed.row.id) == done.claimed.lease]
     hot.settle(connection, [_settlement(done) for done in kept])
-    return Recorded(frozenset(leases) - held, _update_health(connection, kept))
+    keys = {done.claimed.key for done in kept}
+    return Recorded(
+        frozenset(done.claimed.key for done in batch) - keys, _update_health(connection, kept)
+    )
 
 
 def ending(decision: Decision) -> health.Ending | None:

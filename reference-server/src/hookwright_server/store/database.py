@@ -58,5 +58,5 @@ class Database(Protocol):
         ...
 
     def close(self) -> None:
-        """Finish what has been queued and let go of the database."""
+        """Finish what has been queued and let go of the database; closing twice is harmless."""
         ...

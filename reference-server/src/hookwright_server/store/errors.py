@@ -7,6 +7,7 @@ StoreError
 │   ├── WriterBusy          the writer's queue is full, or a job waited in it too long
 │   ├── StaleSubscriptions  the app's endpoints changed since the caller read them
 │   └── RecordExists        the idempotency key has been used already
+├── SessionLost             the worker's session has been declared dead
 ├── StoreUnavailable        the database itself failed (disk full, I/O error)
 └── WriteUnknown            the commit was under way when the wait ended: it may have happened
 """
@@ -48,6 +49,10 @@ class RecordExists(NotWritten):
     def __init__(self, scope: bytes) -> None:
         super().__init__(f"an idempotency record {scope.hex()} exists; answer from it")
         self.scope = scope
+
+
+class SessionLost(StoreError):
+    """The worker's session is gone: its leases are lost and it must not claim under it."""
 
 
 class StoreUnavailable(StoreError):

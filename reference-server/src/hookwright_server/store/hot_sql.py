@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from hookwright_server.store import sqlite_hot
@@ -35,12 +35,16 @@ class HotSql(Protocol):
         """Lease each share's longest due deliveries to the session, each under a new fence."""
         ...
 
-    def still_leased(self, connection: Connection, leases: Mapping[str, Lease]) -> frozenset[str]:
-        """Those deliveries (by id) that are still held under exactly the given lease."""
+    def session_lives(self, connection: Connection, session_id: str) -> bool:
+        """Whether the session has not been declared dead, until the end of the transaction."""
+        ...
+
+    def leases(self, connection: Connection, ids: Collection[str]) -> dict[str, Lease]:
+        """The leases of those deliveries that are being sent, by delivery id, locked."""
         ...
 
     def settle(self, connection: Connection, settlements: Sequence[Settlement]) -> None:
-        """Write the attempts and move their deliveries on; `still_leased` has been asked."""
+        """Write the attempts and move their deliveries on; `leases` has been asked."""
         ...
 
     def insert_attempts(self, connection: Connection, attempts: Sequence[NewAttempt]) -> None:

@@ -41,7 +41,7 @@ class SqliteDatabase:
         Raises StoreLocked when another process has it open, StoreRefused when the file cannot
         be had in WAL mode with synchronous=FULL. The tables are `migrations.migrate`'s matter.
         """
-        self._lock = _lock(path)
+        self._lock: int | None = _lock(path)
         try:
             _create(path)
             self.engine = _engine(path, begin="BEGIN IMMEDIATE", read_only=False)
@@ -75,7 +75,9 @@ class SqliteDatabase:
         self._writer.close()
         self.read_engine.dispose()
         self.engine.dispose()
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
 
 def read_only_engine(path: Path) -> sa.Engine:

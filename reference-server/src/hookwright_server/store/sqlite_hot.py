@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
 
 from hookwright_server.store.acceptance import Acceptance, NewRecord
@@ -92,7 +92,9 @@ ORDER BY d.next_attempt_at LIMIT ?
 
 _LEASE = "UPDATE deliveries SET status = 'sending', lease_session = ?, fence = ? WHERE rowid = ?"
 
-_FENCES = """
+_SESSION = "SELECT 1 FROM worker_sessions WHERE id = ?"
+
+_LEASES = """
 SELECT id, lease_session, fence FROM deliveries
 WHERE status = 'sending' AND id IN (SELECT value FROM json_each(?))
 """
@@ -150,11 +152,12 @@ class SqliteHotSql:
         raw.executemany(_LEASE, ((session_id, row[7], row[0]) for row in rows))
         return [Leased(*row[1:]) for row in rows]
 
-    def still_leased(self, connection: Connection, leases: Mapping[str, Lease]) -> frozenset[str]:
-        rows = _driver(connection).execute(_FENCES, (json.dumps(list(leases)),))
-        return frozenset(
-            key for key, session_id, fence in rows if leases[key] == Lease(session_id, fence)
-        )
+    def session_lives(self, connection: Connection, session_id: str) -> bool:
+        return _driver(connection).execute(_SESSION, (session_id,)).fetchone() is not None
+
+    def leases(self, connection: Connection, ids: Collection[str]) -> dict[str, Lease]:
+        rows = _driver(connection).execute(_LEASES, (json.dumps(list(ids)),))
+        return {key: Lease(session_id, fence) for key, session_id, fence in rows}
 
     def settle(self, connection: Connection, settlements: Sequence[Settlement]) -> None:
         self.insert_attempts(connection, [settlement.attempt for settlement in settlements])

@@ -1,0 +1,260 @@
+"""Claims are fair, bounded by free slots, and hand over the endpoint as it is now."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from delivery_lab import DeliveryLab
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hookwright_server.delivery.claim import Claim, Rotation, claim
+from hookwright_server.store import tables
+from hookwright_server.store.claims import Waiting
+from hookwright_server.store.errors import SessionLost
+
+
+def _claim(
+    lab: DeliveryLab,
+    budget: int = 100,
+    *,
+    rotation: Rotation | None = None,
+    limits: dict[str, int] | None = None,
+    session_id: str = "wrk_one",
+) -> Claim:
+    turns = rotation or Rotation()
+    if session_id not in [row["id"] for row in lab.store.rows(tables.worker_sessions)]:
+        lab.store.session(session_id)
+    return lab.store.database.write(
+        lambda c: claim(c, lab.store.clock, session_id, turns, budget, limits or {})
+    )
+
+
+def _endpoints(result: Claim) -> Counter[str]:
+    return Counter(claimed.target.endpoint_id for claimed in result.deliveries)
+
+
+def test_a_claim_leases_what_is_due(lab: DeliveryLab) -> None:
+    """Status, session and a grown fence are in the row and in what the engine gets."""
+    app_id = lab.store.app(retry_policy="{}")
+    endpoint_id = lab.store.endpoint(app_id, retry_policy='{"preset": "linear"}', timeout_ms=900)
+    delivery_id = lab.store.deliver(app_id, endpoint_id)
+    lab.store.update(tables.deliveries, delivery_id, attempt_count=3, uncounted_attempts=2, fence=5)
+
+    [claimed] = _claim(lab).deliveries
+
+    row = lab.store.row(tables.deliveries, delivery_id)
+    assert ("sending", "wrk_one", 6) == (row["status"], row["lease_session"], row["fence"])
+    assert ("wrk_one", 6) == (claimed.lease.session_id, claimed.lease.fence)
+    assert (4, 2) == (claimed.number, claimed.scheduled_attempt)
+    assert (b"null", "order.created", lab.store.clock.now) == (
+        claimed.row.payload,
+        claimed.row.event_name,
+        claimed.row.accepted_at,
+    )
+    assert (900, '{"preset": "linear"}', "{}", 16) == (
+        claimed.target.timeout_ms,
+        claimed.target.retry_policy,
+        claimed.target.app_retry_policy,
+        claimed.target.max_concurrency,
+    )
+
+
+def test_a_dead_session_claims_nothing(lab: DeliveryLab) -> None:
+    """Once a session has been declared dead, nothing can be leased to it."""
+    app_id = lab.store.app()
+    lab.store.deliver(app_id, lab.store.endpoint(app_id))
+
+    with pytest.raises(SessionLost):
+        lab.store.database.write(lambda c: claim(c, lab.store.clock, "wrk_dead", Rotation(), 1, {}))
+
+
+def test_what_is_not_due_stays_and_is_announced(lab: DeliveryLab) -> None:
+    """A later delivery is not claimed; the claim says when to come back."""
+    app_id = lab.store.app()
+    endpoint_id = lab.store.endpoint(app_id)
+    now, later = lab.store.clock.now, lab.store.clock.now + 700
+    lab.store.deliver(app_id, endpoint_id)
+    waiting = lab.store.deliver(app_id, endpoint_id)
+    lab.store.update(tables.deliveries, waiting, next_attempt_at=later)
+
+    result = _claim(lab)
+
+    assert (1, later, False) == (
+        len(result.deliveries),
+        result.next_due_at,
+        result.left_behind,
+    )
+    lab.store.clock.now = later - 1
+    assert () == _claim(lab).deliveries
+    lab.store.clock.now = later
+    assert [now] == [c.row.accepted_at for c in _claim(lab).deliveries]
+
+
+@pytest.mark.parametrize("column", ["deleted_at", "active"])
+def test_endpoints_that_are_off_are_skipped(lab: DeliveryLab, column: str) -> None:
+    """Disabled and deleted endpoints get nothing, and do not make the engine come back."""
+    app_id = lab.store.app()
+    endpoint_id = lab.store.endpoint(app_id)
+    lab.store.deliver(app_id, endpoint_id)
+    lab.store.update(tables.endpoints, endpoint_id, **{column: 0})
+
+    assert Claim((), None, False) == _claim(lab)
+
+
+def test_a_deleted_app_gets_nothing(lab: DeliveryLab) -> None:
+    """Deliveries of a deleted app are not sent any more."""
+    app_id = lab.store.app()
+    lab.store.deliver(app_id, lab.store.endpoint(app_id))
+    lab.store.update(tables.apps, app_id, deleted_at=1)
+
+    assert () == _claim(lab).deliveries
+
+
+def test_an_endpoint_gets_at_most_its_free_slots(lab: DeliveryLab) -> None:
+    """Live leases count against max_concurrency, whichever session holds them."""
+    app_id = lab.store.app()
+    endpoint_id = lab.store.endpoint(app_id, max_concurrency=3)
+    for _ in range(5):
+        lab.store.deliver(app_id, endpoint_id)
+
+    first = _claim(lab, 2)
+    second = _claim(lab, session_id="wrk_two")
+    third = _claim(lab)
+
+    assert [2, 1, 0] == [len(c.deliveries) for c in (first, second, third)]
+    assert [True, True, True] == [c.left_behind for c in (first, second, third)]
+
+
+def test_a_throttled_endpoint_gets_less(lab: DeliveryLab) -> None:
+    """A limit below max_concurrency holds; one above it does not."""
+    app_id = lab.store.app()
+    one, two = (lab.store.endpoint(app_id, max_concurrency=3) for _ in range(2))
+    for endpoint_id in (one, two):
+        for _ in range(5):
+            lab.store.deliver(app_id, endpoint_id)
+
+    result = _claim(lab, limits={one: 1, two: 9})
+
+    assert {one: 1, two: 3} == _endpoints(result)
+
+
+def test_the_longest_due_goes_first(lab: DeliveryLab) -> None:
+    """Within an endpoint deliveries go in the order of their due time."""
+    app_id = lab.store.app()
+    endpoint_id = lab.store.endpoint(app_id, max_concurrency=2)
+    ids = [lab.store.deliver(app_id, endpoint_id) for _ in range(3)]
+    for delivery_id, ago in zip(ids, (10, 30, 20), strict=True):
+        due_at = lab.store.clock.now - ago
+        lab.store.update(tables.deliveries, delivery_id, next_attempt_at=due_at)
+
+    assert [ids[1], ids[2]] == [c.row.id for c in _claim(lab).deliveries]
+
+
+def test_accounts_take_turns_and_so_do_their_endpoints(lab: DeliveryLab) -> None:
+    """A small account gets as much of a scarce budget as a large one."""
+    large = lab.store.app("acc_large")
+    small = lab.store.app("acc_small")
+    many = [lab.store.endpoint(large, "acc_large") for _ in range(9)]
+    lone = lab.store.endpoint(small, "acc_small")
+    for endpoint_id in many:
+        for _ in range(4):
+            lab.store.deliver(large, endpoint_id, account_id="acc_large")
+    for _ in range(8):
+        lab.store.deliver(small, lone, account_id="acc_small")
+    rotation = Rotation()
+
+    first, second = (_endpoints(_claim(lab, 8, rotation=rotation)) for _ in range(2))
+
+    assert (4, 4) == (first[lone], second[lone])
+    assert 8 == len((first | second).keys() - {lone})
+
+
+def test_every_valid_secret_signs_and_no_other(lab: DeliveryLab) -> None:
+    """Current and overlapping secrets of the source sign; after a switch both sources do."""
+    now = lab.store.clock.now
+    app_id = lab.store.app()
+    own = lab.store.endpoint(app_id)
+    shared = lab.store.endpoint(app_id, signing_source="app")
+    both = lab.store.endpoint(app_id, signing_source="app", both_sources_until=now + 1)
+    past = lab.store.endpoint(app_id, signing_source="endpoint", both_sources_until=now)
+    of_app = lab.store.secret(app_id, None)
+    old = {e: lab.store.secret(app_id, e, expires_at=now + 1) for e in (own, both)}
+    for endpoint_id in (own, shared, both, past):
+        lab.store.secret(app_id, endpoint_id, expires_at=now)
+    current = {e: lab.store.secret(app_id, e) for e in (own, shared, both, past)}
+    for endpoint_id in (own, shared, both, past):
+        lab.store.deliver(app_id, endpoint_id)
+
+    result = _claim(lab)
+
+    assert {
+        own: [current[own], old[own]],
+        shared: [of_app],
+        both: [of_app, current[both], old[both]],
+        past: [current[past]],
+    } == {
+        c.target.endpoint_id: [secret.id for secret in c.target.secrets] for c in result.deliveries
+    }
+
+
+def _waiting(claimable: dict[tuple[str, str], int]) -> list[Waiting]:
+    return [
+        Waiting(endpoint_id, account_id, count, saturated=False)
+        for (account_id, endpoint_id), count in claimable.items()
+    ]
+
+
+QUEUES = st.dictionaries(
+    st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(["1", "2", "3", "4"])).map(
+        lambda pair: (pair[0], pair[0] + pair[1])
+    ),
+    st.integers(0, 6),
+)
+
+
+@given(QUEUES, st.integers(1, 40))
+def test_a_deal_wastes_nothing_and_exceeds_nothing(
+    claimable: dict[tuple[str, str], int], budget: int
+) -> None:
+    """The whole budget is dealt if there is use for it, and nobody gets more than is claimable."""
+    shares = Rotation().deal(_waiting(claimable), budget)
+
+    assert min(budget, sum(claimable.values())) == sum(share.count for share in shares)
+    allowed = {endpoint_id: count for (_, endpoint_id), count in claimable.items()}
+    assert all(0 < share.count <= allowed[share.endpoint_id] for share in shares)
+
+
+@given(QUEUES, st.integers(1, 10))
+def test_a_deal_is_even_between_accounts(
+    claimable: dict[tuple[str, str], int], budget: int
+) -> None:
+    """An account that could use more never has two fewer than another."""
+    shares = Rotation().deal(_waiting(claimable), budget)
+
+    got = Counter({account_id: 0 for account_id, _ in claimable})
+    wanted: Counter[str] = Counter()
+    for (account_id, _), count in claimable.items():
+        wanted[account_id] += count
+    for share in shares:
+        got[share.endpoint_id[0]] += share.count
+    hungry = [account_id for account_id in got if got[account_id] < wanted[account_id]]
+    assert all(got[other] - got[account_id] <= 1 for account_id in hungry for other in got)
+
+
+@given(QUEUES)
+def test_everyone_is_served_in_turn(claimable: dict[tuple[str, str], int]) -> None:
+    """Dealing one at a time, every waiting endpoint is served before a full round of each ends."""
+    waiting = _waiting({key: 1 for key, count in claimable.items() if count})
+    rotation = Rotation()
+    accounts = {w.account_id for w in waiting}
+    largest = max((sum(w.account_id == a for w in waiting) for a in accounts), default=0)
+
+    served = {
+        share.endpoint_id
+        for _ in range(len(accounts) * largest)
+        for share in rotation.deal(waiting, 1)
+    }
+
+    assert {w.endpoint_id for w in waiting} == served

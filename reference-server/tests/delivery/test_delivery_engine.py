@@ -1,0 +1,431 @@
+"""The engine from end to end: what is due is sent, recorded, retried, and nothing gets lost."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from delivery_lab import DeliveryLab, eventually
+
+from hookwright_server.delivery.engine import Engine, EngineLimits
+from hookwright_server.delivery.outbox import Outbox
+from hookwright_server.delivery.recorder import Completed, Recorded
+from hookwright_server.domain.outcome import Delivered, Refused, Unreachable
+from hookwright_server.store import tables
+from hookwright_server.store.errors import StoreUnavailable, WriterBusy
+
+FAST = '{"delays_seconds": [1, 1], "jitter": 0}'
+
+
+def test_an_accepted_message_is_delivered_at_once(lab: DeliveryLab) -> None:
+    """The commit wakes the engine; the delivery ends delivered with one attempt row."""
+    app_id = lab.store.app()
+    endpoint_id = lab.endpoint(app_id)
+    with lab.engine(limits=EngineLimits(poll_ms=60_000)) as engine:
+        lab.settle(engine)
+        delivery_id = lab.store.deliver(app_id, endpoint_id)
+        eventually(lambda: lab.store.row(tables.deliveries, delivery_id)["status"] == "delivered")
+
+    row = lab.store.row(tables.deliveries, delivery_id)
+    assert (1, 200, None, 7, lab.store.clock.now, None) == (
+        row["attempt_count"],
+        row["last_status_code"],
+        row["last_failure_reason"],
+        row["latency_ms"],
+        row["completed_at"],
+        row["lease_session"],
+    )
+    assert [(1, None, 200, b"answer")] == [
+        (a["number"], a["failure_reason"], a["status_code"], a["response_body"])
+        for a in lab.store.rows(tables.attempts)
+    ]
+
+
+def test_a_failed_attempt_is_repeated_when_the_policy_says(lab: DeliveryLab) -> None:
+    """Nothing is sent early; at its time the next attempt goes out."""
+    app_id = lab.store.app()
+    endpoint_id = lab.endpoint(app_id, retry_policy=FAST)
+    delivery_id = lab.store.deliver(app_id, endpoint_id)
+    lab.sender.answer = lambda _: Refused(503)
+    with lab.engine() as engine:
+        lab.settle(engine)
+        assert lab.store.clock.now + 1_000 == engine.next_due_at()
+        lab.pass_time(engine, 999)
+        assert 1 == len(lab.sender.requests)
+        lab.sender.answer = lambda _: Delivered(204)
+        lab.pass_time(engine, 1)
+        assert engine.next_due_at() is None
+        assert engine.idle()
+
+    row = lab.store.row(tables.deliveries, delivery_id)
+    assert ("delivered", 2, 3) == (row["status"], row["attempt_count"], row["max_attempts"])
+    assert ["http_5xx", None] == [a["failure_reason"] for a in lab.store.rows(tables.attempts)]
+
+
+def test_an_exhausted_delivery_is_a_dead_letter(lab: DeliveryLab) -> None:
+    """After the last attempt of its policy nothing more is sent."""
+    app_id = lab.store.app(retry_policy=FAST)
+    delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
+    lab.sender.answer = lambda _: Unreachable("connect_error")
+    with lab.engine() as engine:
+        lab.settle(engine)
+        for _ in range(5):
+            lab.pass_time(engine, 1_000)
+
+    row = lab.store.row(tables.deliveries, delivery_id)
+    assert ("dead_letter", 3, "connect_error") == (
+        row["status"],
+        row["attempt_count"],
+        row["last_failure_reason"],
+    )
+    assert 3 == len(lab.sender.requests)
+
+
+def test_a_clock_that_jumps_runs_every_retry_on_the_way(lab: DeliveryLab) -> None:
+    """The default schedule is run through by jumping to each next due instant."""
+    app_id = lab.store.app()
+    delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
+    lab.sender.answer = lambda _: Refused(500)
+    starts: list[int] = []
+    with lab.engine() as engine:
+        lab.settle(engine)
+        while (due_at := engine.next_due_at()) is not None:
+            starts.append(due_at - lab.store.clock.now)
+            lab.pass_time(engine, due_at - lab.store.clock.now)
+
+    assert [5, 30, 120, 900, 3_600, 14_400, 36_000, 86_400, 129_600] == [
+        wait // 1_000 for wait in starts
+    ]
+    assert "dead_letter" == lab.store.row(tables.deliveries, delivery_id)["status"]
+
+
+def test_410_ends_the_delivery_and_disables_the_endpoint(lab: DeliveryLab) -> None:
+    """Gone means gone: failed, endpoint disabled, later deliveries held."""
+    app_id = lab.store.app()
+    endpoint_id = lab.endpoint(app_id, max_concurrency=1)
+    first, second = (lab.store.deliver(app_id, endpoint_id) for _ in range(2))
+    lab.sender.answer = lambda _: Refused(410)
+    with lab.engine() as engine:
+        lab.settle(engine)
+
+    endpoint = lab.store.row(tables.endpoints, endpoint_id)
+    assert (False, "gone", lab.store.clock.now) == (
+        endpoint["active"],
+        endpoint["disabled_reason"],
+        endpoint["disabled_at"],
+    )
+    assert 2 == lab.store.row(tables.apps, app_id)["subscriptions_version"]
+    assert ["failed", "pending"] == [
+        lab.store.row(tables.deliveries, key)["status"] for key in (first, second)
+    ]
+
+
+def test_twenty_dead_letters_in_a_row_disable_the_endpoint(lab: DeliveryLab) -> None:
+    """The streak of api.md §5.4 switches the endpoint off as failing; the rest is held."""
+    app_id = lab.store.app()
+    endpoint_id = lab.endpoint(app_id, max_concurrency=1, retry_policy='{"preset": "none"}')
+    for _ in range(21):
+        lab.store.deliver(app_id, endpoint_id)
+    lab.sender.answer = lambda _: Refused(500)
+    with lab.engine() as engine:
+        lab.settle(engine)
+
+    assert "failing" == lab.store.row(tables.endpoints, endpoint_id)["disabled_reason"]
+    statuses = [row["status"] for row in lab.store.rows(tables.deliveries)]
+    assert (20, 1) == (statuses.count("dead_letter"), statuses.count("pending"))
+
+
+def test_health_follows_the_attempts(lab: DeliveryLab) -> None:
+    """Failures in a row are counted and a success ends the row."""
+    app_id = lab.store.app()
+    endpoint_id = lab.endpoint(app_id, retry_policy=FAST)
+    lab.store.deliver(app_id, endpoint_id)
+    lab.sender.answer = lambda _: Refused(500)
+    began_at = lab.store.clock.now
+    with lab.engine() as engine:
+        lab.settle(engine)
+        lab.pass_time(engine, 1_000)
+        failing = lab.store.row(tables.endpoints, endpoint_id)
+        lab.sender.answer = lambda _: Delivered(200)
+        lab.pass_time(engine, 1_000)
+        healthy = lab.store.row(tables.endpoints, endpoint_id)
+
+    assert (2, began_at, began_at + 1_000, None) == (
+        failing["consecutive_failures"],
+        failing["first_failure_at"],
+        failing["last_failure_at"],
+        failing["last_success_at"],
+    )
+    assert (0, None, began_at + 2_000) == (
+        healthy["consecutive_failures"],
+        healthy["first_failure_at"],
+        healthy["last_success_at"],
+    )
+
+
+def test_deliveries_of_a_disabled_endpoint_wait_for_its_release(lab: DeliveryLab) -> None:
+    """A held delivery is not sent; once the endpoint is active again it goes out."""
+    app_id = lab.store.app()
+    endpoint_id = lab.endpoint(app_id, active=False)
+    lab.store.deliver(app_id, endpoint_id)
+    with lab.engine() as engine:
+        lab.settle(engine)
+        assert engine.idle()
+        assert [] == lab.sender.requests
+        lab.store.update(tables.endpoints, endpoint_id, active=True)
+        lab.settle(engine)
+
+    assert 1 == len(lab.sender.requests)
+
+
+def test_a_slow_endpoint_does_not_delay_another(lab: DeliveryLab) -> None:
+    """While one endpoint hangs with all its slots, another gets everything."""
+    app_id = lab.store.app()
+    slow = lab.endpoint(app_id, url="http://slow/", max_concurrency=3)
+    quick = lab.endpoint(app_id, url="http://quick/", max_concurrency=3)
+    lab.sender.hold(lambda request: request.url == "http://slow/")
+    for endpoint_id in (slow, quick):
+        for _ in range(20):
+            lab.store.deliver(app_id, endpoint_id)
+    with lab.engine(limits=EngineLimits(in_flight=6)) as engine:
+        eventually(lambda: lab.sender.urls().count("http://quick/") == 20)
+        assert 3 == lab.sender.urls().count("http://slow/")
+        lab.sender.let_go()
+        lab.settle(engine)
+
+    assert {"delivered"} == {row["status"] for row in lab.store.rows(tables.deliveries)}
+
+
+def test_an_overloaded_endpoint_gets_fewer_at_a_time(lab: DeliveryLab) -> None:
+    """429, 502, 503 and 504 halve its concurrency, each success adds one back."""
+    app_id = lab.store.app()
+    endpoint_id = lab.endpoint(app_id, max_concurrency=4)
+    lab.store.deliver(app_id, endpoint_id)
+    lab.sender.answer = lambda _: Refused(503)
+    with lab.engine() as engine:
+        lab.settle(engine)
+        lab.sender.hold()
+        lab.sender.requests.clear()
+        for _ in range(10):
+            lab.store.deliver(app_id, endpoint_id)
+        eventually(lambda: len(lab.sender.requests) == 2)
+        lab.sender.answer = lambda _: Delivered(200)
+        lab.sender.let_go()
+        lab.settle(engine)
+
+    assert 10 == len(lab.sender.requests)
+
+
+def test_a_graceful_stop_lets_running_attempts_finish(lab: DeliveryLab) -> None:
+    """Nothing new is claimed; what runs is recorded, and the session is gone."""
+    app_id = lab.store.app()
+    endpoint_id = lab.endpoint(app_id, max_concurrency=1)
+    first, second = (lab.store.deliver(app_id, endpoint_id) for _ in range(2))
+    lab.sender.hold()
+    with lab.engine() as engine:
+        eventually(lambda: len(lab.sender.requests) == 1)
+        stop = threading.Thread(target=engine.stop, args=(10_000,))
+        stop.start()
+        eventually(engine.stopping)
+        lab.sender.let_go()
+        stop.join()
+
+    assert ["delivered", "pending"] == [
+        lab.store.row(tables.deliveries, key)["status"] for key in (first, second)
+    ]
+    assert [] == lab.store.rows(tables.worker_sessions)
+    assert 1 == len(lab.store.rows(tables.attempts))
+
+
+def test_what_outlasts_the_drain_counts_as_interrupted(lab: DeliveryLab) -> None:
+    """It is due again at once, with an attempt row that does not count against the schedule."""
+    app_id = lab.store.app()
+    delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
+    lab.sender.hold()
+    with lab.engine() as engine:
+        eventually(lambda: len(lab.sender.requests) == 1)
+        engine.stop(drain_ms=1)
+
+    row = lab.store.row(tables.deliveries, delivery_id)
+    assert ("pending", 1, 1, lab.store.clock.now, "interrupted") == (
+        row["status"],
+        row["attempt_count"],
+        row["uncounted_attempts"],
+        row["next_attempt_at"],
+        row["last_failure_reason"],
+    )
+    assert ["interrupted"] == [a["failure_reason"] for a in lab.store.rows(tables.attempts)]
+    assert 1 == lab.sender.cancelled
+
+
+def test_a_delivery_goes_on_after_its_worker_died(lab: DeliveryLab) -> None:
+    """What an earlier process leased is taken back at start and sent again, whole schedule."""
+    app_id = lab.store.app()
+    delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id, retry_policy=FAST))
+    lab.store.update(
+        tables.deliveries, delivery_id, status="sending", lease_session="wrk_dead", fence=4
+    )
+    lab.sender.answer = lambda _: Refused(500)
+    with lab.engine() as engine:
+        eventually(lambda: len(lab.sender.requests) == 1)
+        lab.settle(engine)
+        lab.pass_time(engine, 1_000)
+        lab.pass_time(engine, 1_000)
+
+    row = lab.store.row(tables.deliveries, delivery_id)
+    assert ("dead_letter", 4, 4) == (row["status"], row["attempt_count"], row["max_attempts"])
+    assert ["interrupted", "http_5xx", "http_5xx", "http_5xx"] == [
+        a["failure_reason"] for a in lab.store.rows(tables.attempts)
+    ]
+
+
+def test_a_late_completion_is_dropped(lab: DeliveryLab) -> None:
+    """When the lease was lost meanwhile, the result changes nothing."""
+    app_id = lab.store.app()
+    delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
+    lab.sender.hold()
+    with lab.engine() as engine:
+        eventually(lambda: len(lab.sender.requests) == 1)
+        lab.store.session("wrk_other")
+        lab.store.update(tables.deliveries, delivery_id, lease_session="wrk_other", fence=2)
+        lab.sender.let_go()
+        eventually(engine.idle)
+
+    row = lab.store.row(tables.deliveries, delivery_id)
+    assert ("sending", 0) == (row["status"], row["attempt_count"])
+    assert [] == lab.store.rows(tables.attempts)
+
+
+def test_a_secret_that_does_not_open_delays_without_an_attempt(lab: DeliveryLab) -> None:
+    """Nothing unsigned leaves; the delivery is put back and tried a minute later."""
+    app_id = lab.store.app()
+    endpoint_id = lab.store.endpoint(app_id)
+    delivery_id = lab.store.deliver(app_id, endpoint_id)
+    with lab.engine() as engine:
+        lab.settle(engine)
+        row = lab.store.row(tables.deliveries, delivery_id)
+        lab.signing_secret(app_id, endpoint_id)
+        lab.pass_time(engine, 60_000)
+
+    assert ("pending", 0) == (row["status"], row["attempt_count"])
+    assert "delivered" == lab.store.row(tables.deliveries, delivery_id)["status"]
+
+
+def test_a_fault_in_the_sender_is_an_attempt_like_any_other(lab: DeliveryLab) -> None:
+    """An exception out of the sender neither loses the delivery nor repeats it at once."""
+
+    def broken(_request: object) -> Delivered:
+        raise ZeroDivisionError
+
+    app_id = lab.store.app()
+    delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
+    lab.sender.answer = broken
+    with lab.engine() as engine:
+        lab.settle(engine)
+
+    row = lab.store.row(tables.deliveries, delivery_id)
+    assert ("pending", 1, "protocol_error") == (
+        row["status"],
+        row["attempt_count"],
+        row["last_failure_reason"],
+    )
+
+
+def test_every_attempt_leaves_one_line(lab: DeliveryLab, caplog: pytest.LogCaptureFixture) -> None:
+    """The canonical line holds everything that operations look for."""
+    app_id = lab.store.app()
+    endpoint_id = lab.endpoint(app_id)
+    delivery_id = lab.store.deliver(app_id, endpoint_id)
+    lab.sender.answer = lambda _: Refused(502)
+    with caplog.at_level(logging.INFO, "hookwright.attempt"), lab.engine() as engine:
+        lab.settle(engine)
+
+    [line] = [r.getMessage() for r in caplog.records if r.name == "hookwright.attempt"]
+    fields = dict(pair.split("=", 1) for pair in line.split(" "))
+    assert {
+        "delivery": delivery_id,
+        "message": lab.store.rows(tables.messages)[0]["id"],
+        "endpoint": endpoint_id,
+        "app": app_id,
+        "account": "acc_one",
+        "attempt": "1",
+        "outcome": "http_5xx",
+        "status": "502",
+        "latency_ms": "7",
+        "decision": "retry",
+        "next_attempt_at": str(lab.store.clock.now + 5_000),
+    } == fields
+
+
+def test_a_lost_session_is_replaced_and_its_deliveries_go_on(lab: DeliveryLab) -> None:
+    """An engine that was declared dead drops what it was sending and begins anew."""
+    app_id = lab.store.app()
+    delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
+    lab.sender.hold()
+    with lab.engine(limits=EngineLimits(renew_ms=20)) as engine:
+        eventually(lambda: len(lab.sender.requests) == 1)
+        [lost] = lab.store.rows(tables.worker_sessions)
+        lab.store.delete(tables.worker_sessions, lost["id"])
+        eventually(lambda: lab.sender.cancelled == 1)
+        lab.sender.let_go()
+        lab.settle(engine)
+        [present] = lab.store.rows(tables.worker_sessions)
+
+    assert lost["id"] != present["id"]
+    assert "delivered" == lab.store.row(tables.deliveries, delivery_id)["status"]
+    assert ["interrupted", None] == [a["failure_reason"] for a in lab.store.rows(tables.attempts)]
+
+
+def test_leases_that_cannot_be_renewed_are_taken_for_lost(lab: DeliveryLab) -> None:
+    """When the database refuses the renewal for too long the engine gives its session up."""
+
+    class Unrenewable(Outbox):
+        async def renew(self, session_id: str) -> bool:
+            raise StoreUnavailable(session_id)
+
+    tools = lab.tools()
+    outbox = Unrenewable(lab.store.database, lab.store.clock, lab.store.ids, alone=True)
+    engine = Engine(replace(tools, outbox=outbox), EngineLimits(renew_ms=5, dead_ms=20))
+    engine.start()
+    try:
+        [first] = lab.store.rows(tables.worker_sessions)
+        eventually(lambda: [first] != lab.store.rows(tables.worker_sessions))
+    finally:
+        engine.stop(drain_ms=0)
+
+
+def test_a_database_in_trouble_only_delays_the_record(lab: DeliveryLab) -> None:
+    """A result that cannot be written is written later, and the request is not repeated."""
+    failures = iter([StoreUnavailable("disk full")] * 2)
+
+    class Troubled(Outbox):
+        async def record(self, batch: Sequence[Completed]) -> Recorded:
+            for failure in failures:
+                raise failure
+            return await super().record(batch)
+
+    app_id = lab.store.app()
+    delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
+    outbox = Troubled(lab.store.database, lab.store.clock, lab.store.ids, alone=True)
+    engine = Engine(replace(lab.tools(), outbox=outbox))
+    engine.start()
+    try:
+        lab.settle(engine)
+    finally:
+        engine.stop(drain_ms=0)
+
+    assert "delivered" == lab.store.row(tables.deliveries, delivery_id)["status"]
+    assert 1 == len(lab.sender.requests)
+
+
+def test_an_engine_whose_session_cannot_begin_does_not_start(lab: DeliveryLab) -> None:
+    """`start` raises what the database said."""
+    with lab.engine():
+        pass
+    lab.store.database.close()
+
+    with pytest.raises(WriterBusy, match="stopping"):
+        Engine(lab.tools()).start()
