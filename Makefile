@@ -22,7 +22,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test check generate bench clean lock
-.PHONY: setup check-format check-lint check-types check-imports check-dependencies check-generated \
+.PHONY: setup check-format check-lint check-mypy check-pyright check-imports check-dependencies check-generated \
 	check-spec check-repository
 
 help: ## Lists the targets.
@@ -37,7 +37,7 @@ serve: $(VENV)/.run ## Starts the server here, with its data in one SQLite file;
 test: $(VENV)/.dev ## Runs the tests of every member (ARGS="-k name" for some of them).
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-check: check-format check-lint check-types check-imports check-dependencies check-generated check-spec check-repository ## Checks format, lint, types, import rules, dependencies, generated code, the spec and the repository itself.
+check: check-format check-lint check-mypy check-pyright check-imports check-dependencies check-generated check-spec check-repository ## Checks format, lint, types, import rules, dependencies, generated code, the spec and the repository itself.
 	@echo "All checks passed."
 
 setup: $(VENV)/.check
@@ -48,11 +48,13 @@ check-format: $(VENV)/.check
 check-lint: $(VENV)/.check
 	$(BIN)/ruff check .
 
-check-types: $(VENV)/.check
+check-mypy: $(VENV)/.check
 	$(BIN)/mypy --exclude '/conftest\.py$$' $(MEMBERS) tests tools
 	@find conftest.py $(MEMBERS) -name conftest.py | while read -r file; do \
 		echo "mypy $$file"; $(BIN)/mypy "$$file"; \
 	done
+
+check-pyright: $(VENV)/.check
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 check-imports: $(VENV)/.check
