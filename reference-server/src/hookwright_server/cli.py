@@ -6,23 +6,19 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import ValidationError
 
 from hookwright_server import __version__
-from hookwright_server.clock import SystemClock
-from hookwright_server.domain.api_key import Environment
-from hookwright_server.errors import Refusal
-from hookwright_server.http.frontdoor.refusal import RefusalCode
-from hookwright_server.http.problems import problem_bytes, status_of
-from hookwright_server.keys import KeyProblem
-from hookwright_server.services.accounts import NewAccount
-from hookwright_server.serving import ProcessSettings, Ready, serve
-from hookwright_server.settings import Settings
-from hookwright_server.store.errors import StoreError
-from hookwright_server.wiring import configure_logging, open_database, operators, prepare
+from hookwright_server.announce import FORM_VARIABLE
+
+# Each command imports what it needs: the parent of `serve` stays small and starts at once.
+if TYPE_CHECKING:
+    from hookwright_server.domain.api_key import Environment
+    from hookwright_server.http.frontdoor.refusal import RefusalCode
+    from hookwright_server.serving import Ready
+    from hookwright_server.settings import Settings
 
 _WORKER = "hookwright_server.wiring:worker_app"
 
@@ -32,6 +28,10 @@ class _Problem(click.ClickException):
 
 
 def _settings(**given: Any) -> Settings:
+    from pydantic import ValidationError
+
+    from hookwright_server.settings import Settings
+
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -67,14 +67,11 @@ def serve_command(host: str | None, port: int | None, database: Path | None, as_
 
     The first start makes an account and prints its API keys, once.
     """
+    from hookwright_server.logs import configure_logging
+    from hookwright_server.serving import ProcessSettings, serve
+
     settings = _settings(host=host, port=port, database=database)
-    configure_logging(settings)
-    try:
-        account = prepare(settings, "default")
-    except (StoreError, KeyProblem) as error:
-        raise _Problem(str(error)) from error
-    if account is not None:
-        _show_account(account, as_json)
+    configure_logging(settings.log_level)
     process = ProcessSettings(
         blocking_threads=settings.request_threads, stop_worker_s=settings.drain_seconds + 10
     )
@@ -84,7 +81,7 @@ def serve_command(host: str | None, port: int | None, database: Path | None, as_
             render_problem=_render_problem,
             host=settings.host,
             port=settings.port,
-            environment=_worker_environment(settings),
+            environment=_worker_environment(settings, as_json),
             process=process,
             on_ready=lambda ready: _show_ready(ready, as_json),
         )
@@ -99,6 +96,9 @@ def serve_command(host: str | None, port: int | None, database: Path | None, as_
 @click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="SQLite file.")
 def migrate(database: Path | None) -> None:
     """Bring the database's tables up to this version. `serve` does it by itself."""
+    from hookwright_server.store.errors import StoreError
+    from hookwright_server.wiring import open_database
+
     settings = _settings(database=database)
     try:
         with open_database(settings):
@@ -117,13 +117,18 @@ def account() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def account_create(name: str, as_json: bool) -> None:
     """Make another account and print its API keys, once."""
+    from hookwright_server.announce import show_account
+    from hookwright_server.clock import SystemClock
+    from hookwright_server.store.errors import StoreError
+    from hookwright_server.wiring import open_database, operators
+
     try:
         with open_database(_settings()) as database:
             service = operators(SystemClock())
             made = database.write(lambda tx: service.create(tx, name))
     except StoreError as error:
         raise _Problem(str(error)) from error
-    _show_account(made, as_json)
+    show_account(made, as_json=as_json)
 
 
 @account.command("new-key")
@@ -131,6 +136,10 @@ def account_create(name: str, as_json: bool) -> None:
 @click.option("--environment", type=click.Choice(["live", "test"]), default="live")
 def account_new_key(account_id: str | None, environment: str) -> None:
     """Print a new API key that may do everything, for when the old one is lost."""
+    from hookwright_server.clock import SystemClock
+    from hookwright_server.store.errors import StoreError
+    from hookwright_server.wiring import open_database, operators
+
     try:
         with open_database(_settings()) as database:
             service = operators(SystemClock())
@@ -149,37 +158,27 @@ def account_new_key(account_id: str | None, environment: str) -> None:
 @main.command("settings")
 def settings_command() -> None:
     """List every setting with its default."""
+    from hookwright_server.settings import Settings
+
     for name, field in Settings.model_fields.items():
         default = "" if field.default in ("", None, ()) else str(field.default)
         click.echo(f"HOOKWRIGHT_{name.upper():<24} {default:<14} {field.description}")
 
 
-def _worker_environment(settings: Settings) -> dict[str, str]:
+def _worker_environment(settings: Settings, as_json: bool) -> dict[str, str]:
     # Only what the command line may have said; the rest the worker reads from the environment.
-    return {"HOOKWRIGHT_DATABASE": str(settings.database.absolute())}
+    return {
+        "HOOKWRIGHT_DATABASE": str(settings.database.absolute()),
+        FORM_VARIABLE: "json" if as_json else "text",
+    }
 
 
 def _render_problem(code: RefusalCode, detail: str, request_id: str) -> tuple[int, bytes]:
+    from hookwright_server.errors import Refusal
+    from hookwright_server.http.problems import problem_bytes, status_of
+
     refusal = Refusal(code, detail)
     return status_of(refusal), problem_bytes(refusal, request_id)
-
-
-def _show_account(made: NewAccount, as_json: bool) -> None:
-    if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "event": "account_created",
-                    "account_id": made.account_id,
-                    "live_key": made.live_key,
-                    "test_key": made.test_key,
-                }
-            )
-        )
-        return
-    click.echo(f"Made the account {made.account_id}. Its API keys, shown only this once:")
-    click.echo(f"  live  {made.live_key}")
-    click.echo(f"  test  {made.test_key}")
 
 
 def _show_ready(ready: Ready, as_json: bool) -> None:

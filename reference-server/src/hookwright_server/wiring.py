@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from hookwright_server import __version__
+from hookwright_server.announce import asked_for_json, show_account
 from hookwright_server.clock import Clock, SystemClock, TestClock
 from hookwright_server.delivery.attempt_log import AttemptLog
 from hookwright_server.delivery.engine import Engine, EngineLimits, Tools
@@ -42,7 +42,14 @@ from hookwright_server.http.paging import Cursors
 from hookwright_server.http.rate_limit import RateLimiter
 from hookwright_server.http.request_ids import RequestIds
 from hookwright_server.ids import Ids
-from hookwright_server.keys import check_keys, create_key_file, cursor_key, load_vault
+from hookwright_server.keys import (
+    KeyProblem,
+    check_keys,
+    create_key_file,
+    cursor_key,
+    load_vault,
+)
+from hookwright_server.logs import configure_logging
 from hookwright_server.services.accounts import Accounts, NewAccount
 from hookwright_server.services.api_keys import ApiKeys
 from hookwright_server.services.apps import Apps
@@ -55,10 +62,11 @@ from hookwright_server.services.readiness import Readiness
 from hookwright_server.services.secrets import Secrets
 from hookwright_server.services.test_clock import TestClockService
 from hookwright_server.services.trigger import Trigger
-from hookwright_server.serving import register_shutdown
+from hookwright_server.serving import StartRefused, register_shutdown
 from hookwright_server.settings import Settings
 from hookwright_server.store import accounts
 from hookwright_server.store.database import Database
+from hookwright_server.store.errors import StoreError
 from hookwright_server.store.migrations import migrate
 from hookwright_server.store.sqlite import SqliteDatabase
 
@@ -83,11 +91,21 @@ class Server:
 
 
 def worker_app() -> Flask:
-    """The WSGI application of a worker process, with its engine running."""
+    """The WSGI application of a worker process, with its engine running.
+
+    The first start makes keys, tables and an account, and prints the account's API keys.
+    Raises StartRefused.
+    """
     settings = Settings()
-    configure_logging(settings)
-    server = build(settings)
-    server.start()
+    configure_logging(settings.log_level)
+    try:
+        account = prepare(settings, "default")
+        if account is not None:
+            show_account(account, as_json=asked_for_json())
+        server = build(settings)
+        server.start()
+    except (StoreError, KeyProblem) as error:
+        raise StartRefused(str(error)) from error
     register_shutdown(server.stop)
     return server.app
 
@@ -203,12 +221,4 @@ def _application(
 def _readiness(database: Database, engine: Engine) -> Readiness:
     return Readiness(
         {"database": lambda: database.read(accounts.exists), "engine": engine.is_running}
-    )
-
-
-def configure_logging(settings: Settings) -> None:
-    """Log to standard error, one line an event."""
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )

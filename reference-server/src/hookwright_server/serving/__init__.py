@@ -7,6 +7,7 @@ round, so that whoever restarts us finds the database's lock free.
 from __future__ import annotations
 
 from hookwright_server.serving.shutdown import register_shutdown
+from hookwright_server.serving.start import StartRefused
 from hookwright_server.serving.supervisor import ProcessSettings, Ready, serve
 
-__all__ = ["ProcessSettings", "Ready", "register_shutdown", "serve"]
+__all__ = ["ProcessSettings", "Ready", "StartRefused", "register_shutdown", "serve"]

@@ -22,6 +22,7 @@ import uvloop
 
 from hookwright_server.http.frontdoor import FrontDoor, Limits, RenderProblem
 from hookwright_server.serving.parent_watch import STOP_ORDER
+from hookwright_server.serving.start import REFUSED_EXIT_CODE
 
 _log = logging.getLogger(__name__)
 
@@ -234,6 +235,8 @@ class _Supervisor:
 
     def _report_death(self) -> None:
         status = self._worker.returncode
+        if status == REFUSED_EXIT_CODE:
+            return  # it has said why
         how = f"signal {-status}" if status < 0 else f"exit code {status}"
         _log.error("hookwright-server: the worker process ended unexpectedly (%s)", how)
 

@@ -20,6 +20,7 @@ from granian.server.mt import MTServer
 
 from hookwright_server.serving.parent_watch import die_with_parent, obey_parent
 from hookwright_server.serving.shutdown import run_shutdown
+from hookwright_server.serving.start import REFUSED_EXIT_CODE, StartRefused
 
 _NEVER_MS = 24 * 3600 * 1000
 _LOGGING = {
@@ -58,7 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     die_with_parent(options.parent_pid)
     server = _build_server(options)
     obey_parent(sys.stdin.fileno(), server.stop)
-    application = _load(options.app_factory)()
+    try:
+        application = _load(options.app_factory)()
+    except StartRefused as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return REFUSED_EXIT_CODE
     if not server.stop_ordered:
         server.serve(target_loader=lambda: application, wrap_loader=False)
     return 0 if run_shutdown() else 1

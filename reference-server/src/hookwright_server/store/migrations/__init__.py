@@ -26,4 +26,5 @@ def version(connection: sa.Connection) -> str | None:
     """The schema version of the database; None: it has none yet."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return found
