@@ -61,7 +61,7 @@ class ScriptedSender:
     async def send(self, request: OutgoingRequest) -> Attempted:
         self.requests.append(request)
         try:
-            while self._held(request):
+            while self._held(request):  # noqa: ASYNC110 - let go from another thread
                 await asyncio.sleep(0.001)
         except asyncio.CancelledError:
             self.cancelled += 1

@@ -119,6 +119,22 @@ class StoreLab:
             tables.worker_sessions, {"id": session_id, "started_at": now, "renewed_at": now}
         )
 
+    def attempt(self, delivery_id: str, attempt_id: str, *, number: int) -> None:
+        """A succeeded attempt of the delivery."""
+        self._insert(
+            tables.attempts,
+            {
+                "id": attempt_id,
+                "account_id": ACCOUNT,
+                "environment": ENVIRONMENT,
+                "delivery_id": delivery_id,
+                "number": number,
+                "response_body_truncated": False,
+                "request_headers": "{}",
+                "created_at": self.clock.now,
+            },
+        )
+
     def acceptance(
         self,
         app_id: str,
