@@ -25,7 +25,7 @@ from hookwright_server.delivery.tls import outgoing_tls_context
 from hookwright_server.delivery.waker import MemoryWaker
 from hookwright_server.domain.contract import RETRY_PRESETS
 from hookwright_server.domain.retry_policy import RetryPolicies
-from hookwright_server.http.app import create_app
+from hookwright_server.http.app import add_operations, create_app
 from hookwright_server.http.auth import Authenticator
 from hookwright_server.http.dispatch import Dispatcher
 from hookwright_server.http.edge.handlers import Handlers
@@ -68,6 +68,7 @@ from hookwright_server.store import accounts
 from hookwright_server.store.database import Database
 from hookwright_server.store.errors import StoreError
 from hookwright_server.store.migrations import migrate
+from hookwright_server.store.session import RequestSessions
 from hookwright_server.store.sqlite import SqliteDatabase
 
 
@@ -180,11 +181,12 @@ def sender_factory(settings: Settings, clock: Clock) -> Callable[[], Sender]:
 def _application(
     settings: Settings,
     parts: Parts,
-    database: Database,
+    database: SqliteDatabase,
     engine: Engine,
     preparer: Preparer,
     test_clock: TestClock | None,
 ) -> Flask:
+    app = create_app()
     clock, ids = parts.clock, parts.ids
     secrets = Secrets(clock, ids, parts.random_bytes, parts.vault)
     endpoints = Endpoints(parts, secrets)
@@ -206,6 +208,7 @@ def _application(
     )
     dispatcher = Dispatcher(
         database=database,
+        read=RequestSessions(database.read_engine, app).read,
         authenticator=Authenticator(
             database, api_keys, settings.requests_per_minute, settings.messages_per_second
         ),
@@ -215,7 +218,8 @@ def _application(
         request_ids=request_ids,
         validated_share=settings.validate_responses,
     )
-    return create_app(dispatcher, handlers, request_ids)
+    add_operations(app, dispatcher, handlers, request_ids)
+    return app
 
 
 def _readiness(database: Database, engine: Engine) -> Readiness:

@@ -26,6 +26,7 @@ from hookwright_server.delivery.sender import Attempted, OutgoingRequest
 from hookwright_server.delivery.throttle import Throttle
 from hookwright_server.delivery.waker import Waker
 from hookwright_server.domain.outcome import Unreachable
+from hookwright_server.domain.retry_policy import RetryAt
 from hookwright_server.store.errors import SessionLost, StoreError
 from hookwright_server.store.worker_sessions import DEAD_AFTER_MS, RENEW_EVERY_MS, Interrupted
 
@@ -211,7 +212,18 @@ class DeliveryLoop:
         wait_ms = self._limits.poll_ms
         if next_due_at is not None:
             wait_ms = max(1, min(wait_ms, next_due_at - self._clock.now_ms() + 1))
-        when = self._loop.time() + wait_ms / 1000
+        self._look_at(self._loop.time() + wait_ms / 1000)
+
+    def _arm_for_retries(self, batch: list[Completed]) -> None:
+        """Do not sleep past a retry that has just been planned."""
+        planned = [d.decision.at_ms for d in batch if isinstance(d.decision, RetryAt)]
+        if planned:
+            wait_ms = max(1, min(planned) - self._clock.now_ms() + 1)
+            when = self._loop.time() + wait_ms / 1000
+            if self._timer is None or when < self._timer.when():
+                self._look_at(when)
+
+    def _look_at(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_at(when, self._look.set)
@@ -261,6 +273,7 @@ class DeliveryLoop:
         for done in batch:
             self._attempt_log.completed(done, stale=done.claimed.key in recorded.stale)
             self._in_flight.pop(done.claimed.key, None)
+        self._arm_for_retries(batch)
         self._freed()
 
     async def _record(self, batch: list[Completed]) -> Recorded:

@@ -17,11 +17,18 @@ from hookwright_server.http.edge.operations import Operation
 from hookwright_server.http.request_ids import RequestIds
 
 
-def create_app(dispatcher: Dispatcher, handlers: Handlers, request_ids: RequestIds) -> Flask:
-    """The WSGI application."""
+def create_app() -> Flask:
+    """The WSGI application, still without operations."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
+    return app
+
+
+def add_operations(
+    app: Flask, dispatcher: Dispatcher, handlers: Handlers, request_ids: RequestIds
+) -> None:
+    """Serve every operation of the contract, and every error as a problem."""
 
     def dispatch(operation: Operation, call: routes.Call, path: Mapping[str, str]) -> Response:
         if request.method != operation.method:  # HEAD, which routing adds to GET
@@ -41,7 +48,6 @@ def create_app(dispatcher: Dispatcher, handlers: Handlers, request_ids: RequestI
 
     routes.register(app, handlers, dispatch)
     app.register_error_handler(Exception, refuse)
-    return app
 
 
 def _request(path: Mapping[str, str], body: bytes) -> Request:

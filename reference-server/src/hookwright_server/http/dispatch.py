@@ -54,6 +54,10 @@ class Request:
     body: bytes
 
 
+Work = Callable[[Connection], Answer]
+Read = Callable[[Work], Answer]
+
+
 class Dispatcher:
     """Serves requests of every operation."""
 
@@ -61,6 +65,7 @@ class Dispatcher:
         self,
         *,
         database: Database,
+        read: Read,
         authenticator: Authenticator,
         limiter: RateLimiter,
         idempotency: Idempotency,
@@ -68,8 +73,12 @@ class Dispatcher:
         request_ids: RequestIds,
         validated_share: float,
     ) -> None:
-        """`validated_share` (0 to 1) of the answers is held against the contract."""
+        """`read` runs an operation that only reads in a snapshot of its own.
+
+        `validated_share` (0 to 1) of the answers is held against the contract.
+        """
         self._database = database
+        self._read = read
         self._authenticator = authenticator
         self._limiter = limiter
         self._idempotency = idempotency
@@ -165,10 +174,10 @@ class Dispatcher:
             return run(replace(context, transaction=tx))
 
         if operation.method == "GET":
-            return self._database.read(work)
+            return self._read(work)
         return self._writing(operation, work)
 
-    def _writing(self, operation: Operation, work: Callable[[Connection], Answer]) -> Answer:
+    def _writing(self, operation: Operation, work: Work) -> Answer:
         try:
             return self._database.write(work)
         finally:

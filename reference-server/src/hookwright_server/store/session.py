@@ -1,0 +1,41 @@
+"""Sessions of the management routes: Flask-SQLAlchemy's one place (decision 0003).
+
+A request that only reads gets one session, and so one snapshot, for as long as it lasts;
+Flask-SQLAlchemy gives it back when the request ends, however it ends. Writes go through the
+writer, and the hot paths use neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from hookwright_server.store.database import Connection
+from hookwright_server.store.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+
+class RequestSessions(SQLAlchemy):
+    """Sessions on an engine that exists already; valid inside `app`'s requests."""
+
+    def __init__(self, engine: sa.Engine, app: Flask) -> None:
+        self._given = engine
+        super().__init__()
+        # Never dialled: `_make_engine` hands out the engine that the store has opened.
+        app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite://"
+        self.init_app(app)
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in the snapshot of the present request. Raises StoreUnavailable."""
+        try:
+            return work(self.session.connection())
+        except sa.exc.OperationalError as error:
+            raise StoreUnavailable(f"the database failed: {error.orig}") from error
+
+    def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> sa.Engine:
+        return self._given
