@@ -107,6 +107,30 @@ def migrate(database: Path | None) -> None:
         raise _Problem(str(error)) from error
 
 
+@main.command()
+@click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="SQLite file.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def doctor(database: Path | None, as_json: bool) -> None:
+    """Look for anything wrong with a database, running or not, and say what to do.
+
+    Changes nothing. Ends with 1 when there is a fault; notices, which pass by themselves, are
+    only printed.
+    """
+    from hookwright_server.clock import SystemClock
+    from hookwright_server.doctor import document, examine, lines
+    from hookwright_server.store.errors import StoreError
+
+    try:
+        report = examine(_settings(database=database), SystemClock())
+    except StoreError as error:
+        raise _Problem(str(error)) from error
+    if as_json:
+        click.echo(json.dumps(document(report), indent=2))
+    else:
+        click.echo("\n".join(lines(report)))
+    sys.exit(0 if report.sound else 1)
+
+
 @main.group()
 def account() -> None:
     """Make accounts and keys, while the server is stopped."""
@@ -153,6 +177,37 @@ def account_new_key(account_id: str | None, environment: str) -> None:
     except StoreError as error:
         raise _Problem(str(error)) from error
     click.echo(text)
+
+
+@main.command("demo")
+@click.option(
+    "--events",
+    type=click.IntRange(20, 20_000),
+    default=300,
+    show_default=True,
+    help="How many events to publish.",
+)
+@click.option("--seed", type=int, help="Repeats the events of an earlier demo.  [default: random]")
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("demo-report.html"),
+    show_default=True,
+    help="Where the page to look at is written.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines, the summary last.")
+def demo_command(events: int, seed: int | None, report: Path, as_json: bool) -> None:
+    """Publish events to good and bad receivers, kill the server, and show that nothing is lost.
+
+    Uses a server and a database of its own, in a temporary folder. Takes half a minute.
+    """
+    try:
+        from hookwright_server.demo.run import Options, run_demo
+    except ModuleNotFoundError as error:
+        raise _Problem(
+            f"the demo needs {error.name}: pip install 'hookwright-server[demo]'"
+        ) from error
+    sys.exit(run_demo(Options(events, seed, report, as_json)))
 
 
 @main.command("settings")

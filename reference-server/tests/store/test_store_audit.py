@@ -66,6 +66,15 @@ def test_an_attempt_without_its_delivery_is_found(lab: StoreLab) -> None:
     assert "attempts_without_delivery" in {finding.check for finding in _audit(lab)}
 
 
+def test_a_gap_in_the_numbers_is_found(lab: StoreLab) -> None:
+    """Attempts are numbered from 1 without a gap."""
+    delivery_id = _sound(lab)
+    lab.attempt(delivery_id, "att_one", number=2)
+    lab.update(DELIVERY, delivery_id, attempt_count=1)
+
+    assert [("attempt_numbers", (delivery_id,))] == [(f.check, f.examples) for f in _audit(lab)]
+
+
 def test_a_silent_session_is_a_notice(lab: StoreLab) -> None:
     """A worker that died is worth a word, and no fault: its deliveries go on by themselves."""
     lab.session("wrk_one")
@@ -77,6 +86,7 @@ def test_a_silent_session_is_a_notice(lab: StoreLab) -> None:
 def test_every_check_is_tested() -> None:
     """A rule of the audit without a test that breaks it does not count."""
     assert {check.name for check in CHECKS} == WRONG.keys() | {
+        "attempt_numbers",
         "attempts_without_delivery",
         "silent_sessions",
     }

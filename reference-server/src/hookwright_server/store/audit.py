@@ -85,6 +85,12 @@ CHECKS = (
         " OR uncounted_attempts NOT BETWEEN 0 AND attempt_count",
     ),
     _Check(
+        "attempt_numbers",
+        "the attempts of a delivery are not numbered 1, 2, 3, and so on",
+        "SELECT delivery_id AS id FROM attempts GROUP BY delivery_id"
+        " HAVING min(number) <> 1 OR max(number) <> count(*)",
+    ),
+    _Check(
         "attempts_without_delivery",
         "an attempt belongs to no delivery",
         "SELECT id FROM attempts AS a"

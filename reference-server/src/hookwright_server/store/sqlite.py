@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import sqlalchemy as sa
+from sqlalchemy import event, exc
 
 from hookwright_server.store.acceptance import Acceptance
 from hookwright_server.store.database import Connection
@@ -56,7 +57,7 @@ class SqliteDatabase:
         try:
             with self.read_engine.begin() as connection:
                 return work(connection)
-        except sa.exc.OperationalError as error:
+        except exc.OperationalError as error:
             raise StoreUnavailable(f"the database failed: {error.orig}") from error
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -85,6 +86,17 @@ def read_only_engine(path: Path) -> sa.Engine:
     if not path.is_file():
         raise StoreRefused(f"{path} does not exist; `hookwright-server serve` creates it")
     return _engine(path, begin="BEGIN", read_only=True)
+
+
+def durability(path: Path) -> tuple[str, int]:
+    """The file's `journal_mode`, and the `synchronous` that a writer here would commit with."""
+    engine = read_only_engine(path)
+    try:
+        with engine.connect() as connection:
+            _set_durable(connection, True)
+            return _modes(connection)
+    finally:
+        engine.dispose()
 
 
 def _lock(path: Path) -> int:
@@ -135,9 +147,15 @@ def _engine(path: Path, *, begin: str, read_only: bool) -> sa.Engine:
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
-    sa.event.listen(engine, "connect", connected)
-    sa.event.listen(engine, "begin", begun)
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
     return engine
+
+
+def _modes(connection: Connection) -> tuple[str, int]:
+    mode: str = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+    level: int = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
+    return mode, level
 
 
 def _set_durable(connection: Connection, durable: bool) -> None:
@@ -149,9 +167,8 @@ def _set_durable(connection: Connection, durable: bool) -> None:
 def _verify(engine: sa.Engine) -> None:
     try:
         with engine.connect() as connection:
-            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-            level = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
-    except sa.exc.DatabaseError as error:
+            mode, level = _modes(connection)
+    except exc.DatabaseError as error:
         raise StoreRefused(f"{engine.url.database} is not usable: {error.orig}") from error
     if (mode, level) != ("wal", _FULL):
         raise StoreRefused(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from hookwright_server.store.acceptance import Acceptance, NewDelivery, NewMessage, NewRecord
 from hookwright_server.store.database import Connection
@@ -67,7 +68,7 @@ class Writer:
         self._engine = engine
         self._set_durable = set_durable
         # Hot statements run on the driver's own connection, whose errors come unwrapped.
-        self._trouble = (sa.exc.OperationalError, engine.dialect.loaded_dbapi.OperationalError)
+        self._trouble = (exc.OperationalError, engine.dialect.loaded_dbapi.OperationalError)
         self._wake = wake
         self._limits = limits or WriterLimits()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()

@@ -1,0 +1,104 @@
+"""All that can be seen of a SQLite database from outside, while a server may have it open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from hookwright_server.store import migrations
+from hookwright_server.store.audit import Finding, audit
+from hookwright_server.store.database import Connection
+from hookwright_server.store.sqlite import durability, read_only_engine
+from hookwright_server.store.tables import deliveries, endpoints, keyring, signing_secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A sealed value, and what it was sealed as."""
+
+    row_id: str
+    sealed_as: str
+    blob: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found. `oldest_due_ms`: how long the delivery that has waited longest is due."""
+
+    schema: str | None
+    journal_mode: str
+    synchronous: int
+    findings: tuple[Finding, ...]
+    statuses: Mapping[str, int] = field(default_factory=dict[str, int])
+    oldest_due_ms: int | None = None
+    sealed: tuple[Sealed, ...] = ()
+
+
+def inspect(path: Path, now_ms: int) -> Inspection:
+    """Look at everything in one snapshot. Raises StoreRefused when there is no such file."""
+    engine = read_only_engine(path)
+    try:
+        journal_mode, synchronous = durability(path)
+        with engine.connect() as connection:
+            return _inspect(connection, now_ms, journal_mode, synchronous)
+    except exc.DatabaseError as error:
+        damaged = Finding("integrity", "the database file is damaged", 1, (str(error.orig),), True)
+        return Inspection(None, "", 0, (damaged,))
+    finally:
+        engine.dispose()
+
+
+def _inspect(
+    connection: Connection, now_ms: int, journal_mode: str, synchronous: int
+) -> Inspection:
+    schema = migrations.version(connection)
+    if schema != migrations.HEAD:
+        meaning = f"the tables are of schema {schema}, this version works on {migrations.HEAD}"
+        finding = Finding("schema", meaning, 1, (str(schema),), is_fault=True)
+        return Inspection(schema, journal_mode, synchronous, (finding,))
+    return Inspection(
+        schema,
+        journal_mode,
+        synchronous,
+        tuple(audit(connection, now_ms)),
+        _statuses(connection),
+        _oldest_due_ms(connection, now_ms),
+        _sealed(connection),
+    )
+
+
+def _statuses(connection: Connection) -> dict[str, int]:
+    status = deliveries.c.status
+    query = sa.select(status, sa.func.count()).group_by(status).order_by(status)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _oldest_due_ms(connection: Connection, now_ms: int) -> int | None:
+    due_at: int | None = connection.scalar(
+        sa.select(sa.func.min(deliveries.c.next_attempt_at))
+        .join(endpoints, endpoints.c.id == deliveries.c.endpoint_id)
+        .where(deliveries.c.status == "pending", deliveries.c.next_attempt_at <= now_ms)
+        .where(endpoints.c.active, endpoints.c.deleted_at.is_(None))
+    )
+    return None if due_at is None else now_ms - due_at
+
+
+def _sealed(connection: Connection) -> tuple[Sealed, ...]:
+    e, s, k = endpoints.c, signing_secrets.c, keyring.c
+    places = (
+        (sa.select(k.key_id, k.probe_sealed), "keyring"),
+        (sa.select(s.id, s.sealed), "signing_secrets"),
+        (
+            sa.select(e.id, e.headers_sealed).where(e.headers_sealed.is_not(None)),
+            "endpoints.headers",
+        ),
+    )
+    return tuple(
+        Sealed(row_id, f"{place}:{row_id}", blob)
+        for query, place in places
+        for row_id, blob in connection.execute(query)
+    )
