@@ -1,0 +1,284 @@
+"""Judges a run by its history, in the manner of Jepsen's total-queue checker.
+
+Instants are seconds of one monotonic clock. A *pair* is an endpoint's name and a message's id.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal
+
+Outcome = Literal["ok", "fail", "unknown"]
+Pair = tuple[str, str]
+
+UNRECORDED_S = 2.0
+"""An answered delivery is written down within this time; later a kill explains no duplicate."""
+_SKEW_S = 0.5
+_SEEN_EARLY_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """One idempotency key. `unknown`: no answer told whether the message was accepted."""
+
+    key: str
+    outcome: Outcome
+    digest: str
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One request at the sink. `answered_at`: when a 2xx was sent; `cut_at`: when the sender hung
+    up before any answer. `digests`: of the payload, one of them must be its publish's."""
+
+    endpoint: str
+    message_id: str
+    key: str
+    digests: frozenset[str]
+    verified: bool
+    at: float
+    answered_at: float | None
+    cut_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """`publishing`: how many publishes were without an answer at that moment."""
+
+    at: float
+    kind: str
+    publishing: int
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message in the database at the end; `interrupted` counts such attempts by endpoint."""
+
+    id: str
+    endpoint_count: int
+    interrupted: Mapping[str, int]
+    """Has one entry for each delivery row."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that happened; every message is meant for all `endpoints`."""
+
+    endpoints: tuple[str, ...]
+    publishes: Sequence[Publish]
+    receipts: Sequence[Receipt]
+    kills: Sequence[Kill] = ()
+    messages: Sequence[StoredMessage] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Counts, and for everything that must not be the cases themselves."""
+
+    publishes: Mapping[Outcome, int]
+    receipts: int
+    recovered: int
+    """Publishes without an answer that were delivered all the same."""
+    duplicates: int
+    """Receipts after the receiver had already said 2xx to that message."""
+    in_flight: int
+    """Deliveries that were being sent at a kill."""
+    resumed_after_s: tuple[float, ...]
+    """For each of those, the time from the kill to its next attempt, in order."""
+    idle_kills: tuple[str, ...]
+    """Counted kills that hit nothing in flight: they prove nothing."""
+    faults: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """By kind, only kinds with a case."""
+
+    @property
+    def sound(self) -> bool:
+        return not self.faults
+
+
+FAULTS = (
+    "lost",  # answered 202, not received by every endpoint
+    "stranded",  # in the database, not received by every endpoint
+    "forgotten",  # answered 202, not in the database
+    "unexpected",  # received, but never published or refused
+    "corrupted",  # received with another payload than published
+    "unverified",  # received with a signature that does not verify
+    "accepted_twice",  # one idempotency key, several messages
+    "partial_fan_outs",  # delivery rows are not those that the message promises
+    "unexplained_duplicates",  # received again without a kill in between
+    "not_resumed",  # in flight at a kill, never attempted again
+    "not_marked",  # in flight at a kill, without an attempt row that says `interrupted`
+)
+
+
+def judge(history: History) -> Verdict:
+    """The verdict on a run that has been healed and drained."""
+    by_pair: dict[Pair, list[Receipt]] = defaultdict(list)
+    for receipt in sorted(history.receipts, key=lambda r: r.at):
+        by_pair[receipt.endpoint, receipt.message_id].append(receipt)
+    hit = _in_flight(history)
+    resumed, not_resumed = _resumed(hit, by_pair)
+    duplicates = list(_duplicates(by_pair))
+    found = {
+        **_delivery_faults(history, by_pair),
+        **_receipt_faults(history),
+        **_row_faults(history, hit),
+        "unexplained_duplicates": _unexplained(duplicates, history.kills),
+        "not_resumed": not_resumed,
+    }
+    counted = [kill for kill in history.kills if kill.counted]
+    return Verdict(
+        publishes=_outcomes(history.publishes),
+        receipts=len(history.receipts),
+        recovered=_recovered(history),
+        duplicates=len(duplicates),
+        in_flight=sum(len(receipts) for receipts in hit.values()),
+        resumed_after_s=tuple(sorted(resumed)),
+        idle_kills=tuple(
+            f"{kill.kind} at {kill.at:.3f}"
+            for kill in counted
+            if not (hit.get(kill.at) and kill.publishing)
+        ),
+        faults={kind: tuple(found[kind]) for kind in FAULTS if found[kind]},
+    )
+
+
+def _outcomes(publishes: Iterable[Publish]) -> dict[Outcome, int]:
+    counts: dict[Outcome, int] = {"ok": 0, "fail": 0, "unknown": 0}
+    for publish in publishes:
+        counts[publish.outcome] += 1
+    return counts
+
+
+def _recovered(history: History) -> int:
+    received = {receipt.key for receipt in history.receipts}
+    return sum(p.outcome == "unknown" and p.key in received for p in history.publishes)
+
+
+def _delivery_faults(
+    history: History, by_pair: Mapping[Pair, Sequence[Receipt]]
+) -> dict[str, list[str]]:
+    stored = {message.id for message in history.messages}
+    accepted = {p.message_id: p for p in history.publishes if p.outcome == "ok" and p.message_id}
+    return {
+        "lost": [
+            f"{publish.key} ({message_id}) at {endpoint}"
+            for message_id, publish in accepted.items()
+            for endpoint in history.endpoints
+            if (endpoint, message_id) not in by_pair
+        ],
+        "stranded": [
+            f"{message_id} at {endpoint}"
+            for message_id in sorted(stored - accepted.keys())
+            for endpoint in history.endpoints
+            if (endpoint, message_id) not in by_pair
+        ],
+        "forgotten": [
+            f"{publish.key} ({message_id})"
+            for message_id, publish in accepted.items()
+            if message_id not in stored
+        ],
+    }
+
+
+def _receipt_faults(history: History) -> dict[str, list[str]]:
+    published = {publish.key: publish for publish in history.publishes}
+    ids: dict[str, set[str]] = defaultdict(set)
+    faults: dict[str, list[str]] = {"unexpected": [], "corrupted": [], "unverified": []}
+    for receipt in history.receipts:
+        name = f"{receipt.key or '?'} ({receipt.message_id}) at {receipt.endpoint}"
+        publish = published.get(receipt.key)
+        if not receipt.verified:
+            faults["unverified"].append(name)
+        elif publish is None or publish.outcome == "fail":
+            faults["unexpected"].append(name)
+        else:
+            ids[receipt.key].add(receipt.message_id)
+            if publish.digest not in receipt.digests:
+                faults["corrupted"].append(name)
+    for publish in history.publishes:
+        if publish.message_id is not None:
+            ids[publish.key].add(publish.message_id)
+    faults["accepted_twice"] = [f"{key}: {sorted(of)}" for key, of in ids.items() if len(of) > 1]
+    return faults
+
+
+def _row_faults(history: History, hit: Mapping[float, Sequence[Receipt]]) -> dict[str, list[str]]:
+    wanted = set(history.endpoints)
+    expected: dict[Pair, int] = defaultdict(int)
+    for receipts in hit.values():
+        for pair in {(receipt.endpoint, receipt.message_id) for receipt in receipts}:
+            expected[pair] += 1
+    marked = {
+        (endpoint, message.id): count
+        for message in history.messages
+        for endpoint, count in message.interrupted.items()
+    }
+    return {
+        "partial_fan_outs": [
+            f"{m.id}: promised {m.endpoint_count}, has {sorted(m.interrupted)}"
+            for m in history.messages
+            if set(m.interrupted) != wanted or m.endpoint_count != len(wanted)
+        ],
+        "not_marked": [
+            f"{pair[1]} at {pair[0]}: {marked.get(pair, 0)} of {count}"
+            for pair, count in expected.items()
+            if marked.get(pair, 0) < count
+        ],
+    }
+
+
+def _in_flight(history: History) -> dict[float, list[Receipt]]:
+    """By the instant of the kill: the requests that it cut off."""
+    hit: dict[float, list[Receipt]] = {kill.at: [] for kill in history.kills}
+    instants = sorted(hit)
+    for receipt in history.receipts:
+        place = bisect_left(instants, receipt.at)
+        if receipt.cut_at is None or place == len(instants):
+            continue
+        if receipt.cut_at >= instants[place] - _SEEN_EARLY_S:
+            hit[instants[place]].append(receipt)
+    return hit
+
+
+def _resumed(
+    hit: Mapping[float, Sequence[Receipt]], by_pair: Mapping[Pair, Sequence[Receipt]]
+) -> tuple[list[float], list[str]]:
+    waits: list[float] = []
+    never: list[str] = []
+    for at, receipts in hit.items():
+        for receipt in receipts:
+            pair = (receipt.endpoint, receipt.message_id)
+            later = [each.at for each in by_pair[pair] if each.at > at]
+            if later:
+                waits.append(later[0] - at)
+            else:
+                never.append(f"{receipt.message_id} at {receipt.endpoint}")
+    return waits, never
+
+
+def _duplicates(by_pair: Mapping[Pair, Sequence[Receipt]]) -> Iterable[tuple[Receipt, Receipt]]:
+    for receipts in by_pair.values():
+        answered: Receipt | None = None
+        for before, after in pairwise(receipts):
+            answered = before if before.answered_at is not None else answered
+            if answered is not None:
+                yield answered, after
+
+
+def _unexplained(duplicates: Iterable[tuple[Receipt, Receipt]], kills: Sequence[Kill]) -> list[str]:
+    return [
+        f"{before.message_id} at {before.endpoint}: {before.at:.3f} and {after.at:.3f}"
+        for before, after in duplicates
+        if not any(_explains(kill, before, after) for kill in kills)
+    ]
+
+
+def _explains(kill: Kill, before: Receipt, after: Receipt) -> bool:
+    answered_at = before.answered_at if before.answered_at is not None else before.at
+    return before.at <= kill.at <= after.at and -_SKEW_S <= kill.at - answered_at <= UNRECORDED_S
