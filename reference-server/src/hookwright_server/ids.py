@@ -27,8 +27,11 @@ class Ids:
 
 
 def first_id_at(prefix: Prefix, at_ms: int) -> str:
-    """The smallest id of `at_ms`: turns a time bound into a key bound."""
-    return f"{prefix}_{_ulid(at_ms, _LOWEST)}"
+    """The smallest id of `at_ms`: turns a time bound into a key bound.
+
+    No id is older than 1970, so earlier instants give the smallest id of all.
+    """
+    return f"{prefix}_{_ulid(max(at_ms, 0), _LOWEST)}"
 
 
 def _ulid(at_ms: int, tail: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -34,6 +35,7 @@ def add_operations(
         if request.method != operation.method:  # HEAD, which routing adds to GET
             raise MethodNotAllowed(valid_methods=[operation.method])
         try:
+            _check_query()
             body = _read_body()
         except Refusal as refusal:
             return _response(_refused(refusal, request_ids))
@@ -58,6 +60,14 @@ def _request(path: Mapping[str, str], body: bytes) -> Request:
         headers={name.lower(): value for name, value in request.headers},
         body=body,
     )
+
+
+def _check_query() -> None:
+    # Werkzeug would put U+FFFD where the query is no UTF-8, and so ask for something else.
+    try:
+        unquote_to_bytes(request.query_string).decode()
+    except UnicodeDecodeError as error:
+        raise Refusal("validation_error", "The query is not UTF-8. Encode it anew.") from error
 
 
 def _read_body() -> bytes:

@@ -1,6 +1,6 @@
 """One request, from its parts to an answer, in the order in which things may be refused.
 
-request id → key → scope → rate limit → parameters → media type → body → idempotency → handler.
+request id → key → rate limit → scope → parameters → media type → body → idempotency → handler.
 Nothing here knows Flask: a thinner front could call `Dispatcher.serve` as well.
 """
 
@@ -12,6 +12,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 from hookwright_server.domain import strict_json
 from hookwright_server.domain.contract import Limits
@@ -31,7 +33,7 @@ from hookwright_server.services.principal import Principal
 from hookwright_server.services.sizes import check_payload
 from hookwright_server.services.trigger import Trigger
 from hookwright_server.store.database import Connection, Database
-from hookwright_server.store.errors import WriterBusy, WriteUnknown
+from hookwright_server.store.errors import StoreUnavailable, WriterBusy, WriteUnknown
 
 _log = logging.getLogger(__name__)
 
@@ -91,10 +93,11 @@ class Dispatcher:
         request_id = self._request_ids.of(request.headers.get("traceparent"))
         standing: Standing | None = None
         try:
-            principal = self._admit(operation, request)
+            principal = self._authenticated(operation, request)
             if principal is not None:
                 standing = self._count(operation, principal, request)
                 standing.require()
+                _require_scope(operation, principal)
             answer = self._run(operation, call, request, principal, request_id)
         except Replayed as replayed:
             answer = replayed.answer
@@ -107,22 +110,14 @@ class Dispatcher:
             headers |= standing.headers()
         return self._checked(operation, replace(answer, headers=headers))
 
-    def _admit(self, operation: Operation, request: Request) -> Principal | None:
+    def _authenticated(self, operation: Operation, request: Request) -> Principal | None:
         if operation.public:
             return None
-        principal = self._authenticator.authenticate(request.headers.get("authorization"))
-        scope = operation.scope
-        if scope is not None and not principal.may(scope):
-            raise Refusal(
-                "forbidden",
-                f"The key's scopes are {sorted(principal.scopes)}; "
-                f"{operation.operation_id} needs {scope!r}. Use another key.",
-            )
-        return principal
+        return self._authenticator.authenticate(request.headers.get("authorization"))
 
     def _count(self, operation: Operation, principal: Principal, request: Request) -> Standing:
         """Requests count against their key, events against their app."""
-        if operation.tag == "trigger":
+        if operation.tag == "trigger" and _may(operation, principal):
             with contextlib.suppress(Refusal):  # no such app: the handler says so
                 return self._count_message(principal, request.path_params["app_slug"])
         policy = Policy("key", principal.requests_per_minute, 60)
@@ -216,6 +211,10 @@ def refusal_of(error: Exception) -> Refusal:
         case WriterBusy():
             detail = "More is being written than the store can take. Repeat the request."
             return Refusal("unavailable", detail, retry_after_s=1)
+        case StoreUnavailable():
+            _log.error("store_unavailable", exc_info=error)
+            detail = "The store cannot be used at the moment. Repeat the request."
+            return Refusal("unavailable", detail, retry_after_s=1)
         case WriteUnknown():
             detail = (
                 "The store did not answer in time; the write may have happened. "
@@ -225,6 +224,19 @@ def refusal_of(error: Exception) -> Refusal:
         case _:
             _log.error("unexpected_error", exc_info=error)
             return Refusal("internal_error", "An unexpected error. Report it with the request id.")
+
+
+def _may(operation: Operation, principal: Principal) -> bool:
+    return operation.scope is None or principal.may(operation.scope)
+
+
+def _require_scope(operation: Operation, principal: Principal) -> None:
+    if not _may(operation, principal):
+        raise Refusal(
+            "forbidden",
+            f"The key's scopes are {sorted(principal.scopes)}; "
+            f"{operation.operation_id} needs {operation.scope!r}. Use another key.",
+        )
 
 
 def _params(operation: Operation, request: Request) -> object:
@@ -257,7 +269,21 @@ def _body(operation: Operation, request: Request) -> tuple[Any, bytes | None]:
     payload = document.member(_RAW_MEMBER) if _RAW_MEMBER in document.spans else None
     if payload is not None:
         check_payload(payload)
-    return model.model_validate(document.value), payload
+    return _modelled(model, document.value), payload
+
+
+def _modelled(model: type[BaseModel], value: object) -> BaseModel:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        # The schema language knows values that Python cannot hold, such as leap seconds.
+        faults = tuple(
+            Fault("".join(f"/{part}" for part in each["loc"]), "format", f"{each['msg']}.")
+            for each in error.errors(include_url=False, include_input=False)
+        )
+        raise Refusal(
+            "validation_error", "The request body does not fit the contract.", faults
+        ) from error
 
 
 def _check_media_type(headers: Mapping[str, str]) -> None:

@@ -58,7 +58,9 @@ class Idempotency:
                 "pattern",
                 "'Idempotency-Key' must be 1 to 255 visible ASCII characters without spaces.",
             )
-        place = (principal.account_id, principal.environment, route, key)
+        # A key that is bound to an app must not be told what another's request made.
+        bound_to = principal.app_id or ""
+        place = (principal.account_id, principal.environment, bound_to, route, key)
         return Keyed(
             scope=hashlib.sha256("\0".join(place).encode()).digest(),
             fingerprint=hashlib.sha256(body).digest(),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
+from hookwright_server.domain.instants import LATEST_MS
+from hookwright_server.errors import invalid
 from hookwright_server.http.context import Context
 from hookwright_server.http.edge import params as p
 from hookwright_server.http.edge import requests, responses
@@ -11,6 +13,9 @@ from hookwright_server.http.handlers import views
 from hookwright_server.http.handlers.bodies import given
 from hookwright_server.http.paging import Cursors, envelope
 from hookwright_server.services.api_keys import ApiKeys, NewKey
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class ApiKeysHandlers:
@@ -53,4 +58,9 @@ class ApiKeysHandlers:
 
 
 def _instant(at: datetime | None) -> int | None:
-    return None if at is None else int(at.timestamp() * 1000)
+    if at is None:
+        return None
+    at_ms = (at - _EPOCH) // _MILLISECOND
+    if at_ms > LATEST_MS:
+        raise invalid("/expires_at", "format", "'expires_at' lies beyond the year 9999 (UTC).")
+    return at_ms

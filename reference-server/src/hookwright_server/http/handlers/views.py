@@ -139,4 +139,13 @@ def api_key(row: KeyRow) -> responses.ApiKey:
 
 
 def _policy(document: dict[str, Any] | None) -> responses.RetryPolicy | None:
-    return cast("responses.RetryPolicy | None", document)
+    if document is None:
+        return None
+    return cast("Any", {name: _as_sent(value) for name, value in document.items()})
+
+
+def _as_sent(value: Any) -> Any:
+    """Whole numbers without `.0`, as their sender wrote them."""
+    if isinstance(value, list):
+        return [_as_sent(item) for item in cast("list[Any]", value)]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
