@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from store_lab import StoreLab
 
@@ -100,7 +101,7 @@ class DeliveryLab:
         *,
         limits: EngineLimits | None = None,
         make_sender: Callable[[], Sending] | None = None,
-    ) -> Iterator[Engine]:
+    ) -> Generator[Engine]:
         """A running engine, stopped without patience at the end."""
         engine = Engine(self.tools(make_sender), limits)
         engine.start()
@@ -109,7 +110,7 @@ class DeliveryLab:
         finally:
             engine.stop(drain_ms=0)
 
-    def endpoint(self, app_id: str, **columns: object) -> str:
+    def endpoint(self, app_id: str, **columns: Any) -> str:
         """An endpoint with a signing secret of its own."""
         endpoint_id = self.store.endpoint(app_id, **columns)
         self.signing_secret(app_id, endpoint_id)

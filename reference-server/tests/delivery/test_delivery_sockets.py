@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import cast
 
 import pytest
 from delivery_lab import DeliveryLab
@@ -36,14 +37,14 @@ class Receiver(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Receiver
 
     def do_POST(self) -> None:
+        receiver = cast("Receiver", self.server)
         body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.received.append(
+        receiver.received.append(
             ({name.lower(): value for name, value in self.headers.items()}, body)
         )
-        self.send_response(self.server.statuses.pop(0) if self.server.statuses else 200)
+        self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
         self.send_header("content-length", "2")
         self.end_headers()
         self.wfile.write(b"ok")
