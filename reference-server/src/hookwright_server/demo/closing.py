@@ -1,0 +1,168 @@
+"""The last words: the table of what was found, and what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hookwright_server.demo.ledger import Verdict
+from hookwright_server.demo.story import Ending
+
+_NEXT = """\
+What to try next
+
+  A server of your own; the first start prints an API key:
+    make serve
+
+  Then, in another terminal:
+    export KEY=hw_live_…   # the printed key
+    curl -X PUT http://127.0.0.1:8080/v1/apps/shop -H "Authorization: Bearer $KEY" \\
+      -H 'Content-Type: application/json' -d '{}'
+    curl http://127.0.0.1:8080/v1/apps/shop/trigger -H "Authorization: Bearer $KEY" \\
+      -H 'Content-Type: application/json' \\
+      -d '{"event_name": "order.created", "payload": {"id": 1}}'
+
+  To read: README.md (the path of a request through the code), sdk-python/README.md (the SDK),
+  docs/behaviour/ (what the server promises), openapi.yaml (the contract itself).
+"""
+
+
+def rows(ending: Ending) -> Iterator[tuple[str, str, str]]:
+    """What was found: a name, a value, and what it means."""
+    verdict, kill = ending.verdict, ending.kill
+    yield "accepted", f"{verdict.accepted_events} events", f"= {verdict.owed} deliveries"
+    yield "delivered", f"{verdict.delivered}", "the receiver answered 2xx"
+    for state, count in sorted(verdict.states.items()):
+        if state != "delivered":
+            yield state.replace("_", " "), str(count), _STATES.get(state, "not finished in time")
+    yield "lost", str(len(verdict.lost)), "neither received nor listed above"
+    yield "attempts", str(verdict.attempts), f"{verdict.retried} deliveries needed several"
+    yield (
+        "signatures",
+        f"{verdict.verified} of {verdict.requests} verified",
+        "hookwright.webhooks, all requests",
+    )
+    yield "duplicates", _duplicates(verdict), _why_duplicates(verdict)
+    yield (
+        "202 to received",
+        f"p50 {verdict.latency.p50_ms:.1f} ms, p99 {verdict.latency.p99_ms:.1f} ms",
+        f"{verdict.latency.count} first tries at “good”, kill aside",
+    )
+    yield (
+        "after kill -9",
+        f"{kill.resumed_at - kill.outage.killed_at:.1f} s",
+        "until webhooks arrived again",
+    )
+
+
+def say_goodbye(console: Console, ending: Ending, report: Path) -> None:
+    """Print the table, the verdict and what to try next."""
+    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim")
+    for name, value, meaning in rows(ending):
+        style = "bold red" if name in _alarms(ending) else ""
+        table.add_row(name, Text(value, style), meaning)
+    console.print(table)
+    console.print(Text(sentence(ending), "green" if ending.passed else "bold red"))
+    console.print(
+        f"It took {ending.lasted_s:.0f} s. Again with the same events: --seed {ending.seed}\n\n"
+        f"A page to look at: {report.resolve()}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    console.print(f"\n{_NEXT}", soft_wrap=True, highlight=False, markup=False)
+
+
+def document(ending: Ending, report: Path) -> dict[str, Any]:
+    """The same for scripts."""
+    verdict, kill = ending.verdict, ending.kill
+    return {
+        "event": "summary",
+        "passed": ending.passed,
+        "accepted": verdict.accepted_events,
+        "deliveries": verdict.owed,
+        "delivered": verdict.delivered,
+        "states": dict(verdict.states),
+        "attempts": verdict.attempts,
+        "requests": verdict.requests,
+        "retried": verdict.retried,
+        "signatures_verified": verdict.verified,
+        "signature_faults": list(verdict.faults),
+        "altered": verdict.altered,
+        "unexpected": verdict.unexpected,
+        "duplicates_by_kill": verdict.repeats_by_kill,
+        "duplicates_otherwise": verdict.repeats_otherwise,
+        "lost": [list(pair) for pair in verdict.lost],
+        "unfinished": verdict.unfinished,
+        "calls_repeated": kill.calls_repeated,
+        "calls_given_up": ending.calls_given_up,
+        "latency": {
+            "first_attempts": verdict.latency.count,
+            "p50_ms": round(verdict.latency.p50_ms, 2),
+            "p99_ms": round(verdict.latency.p99_ms, 2),
+        },
+        "down_s": round(kill.outage.ready_at - kill.outage.killed_at, 2),
+        "resumed_after_s": round(kill.resumed_at - kill.outage.killed_at, 2),
+        "lasted_s": round(ending.lasted_s, 2),
+        "seed": ending.seed,
+        "report": str(report.resolve()),
+    }
+
+
+def sentence(ending: Ending) -> str:
+    """The verdict in a sentence."""
+    verdict = ending.verdict
+    if ending.passed:
+        return "Nothing was lost, although the server was killed in the middle."
+    troubles = [
+        f"{count} {what}"
+        for count, what in (
+            (len(verdict.lost), "deliveries lost"),
+            (len(verdict.faults), "signatures did not verify"),
+            (verdict.altered, "payloads altered"),
+            (verdict.unexpected, "unexpected requests"),
+            (verdict.unfinished, "deliveries not finished in time"),
+            (ending.calls_given_up, "publishing calls given up"),
+        )
+        if count
+    ]
+    return f"FAILED: {', '.join(troubles)}. Please report it, with the seed {ending.seed}."
+
+
+def _alarms(ending: Ending) -> set[str]:
+    verdict = ending.verdict
+    bad = {
+        "lost": bool(verdict.lost),
+        "signatures": bool(verdict.faults),
+        "pending": bool(verdict.unfinished),
+        "sending": bool(verdict.unfinished),
+        "duplicates": bool(verdict.repeats_otherwise),
+    }
+    return {name for name, is_bad in bad.items() if is_bad}
+
+
+def _duplicates(verdict: Verdict) -> str:
+    return str(verdict.repeats_by_kill + verdict.repeats_otherwise)
+
+
+def _why_duplicates(verdict: Verdict) -> str:
+    if verdict.repeats_otherwise:
+        return f"{verdict.repeats_by_kill} by the kill, {verdict.repeats_otherwise} unexplained"
+    if not verdict.repeats_by_kill:
+        return "a kill may cause some"
+    return "cut off by the kill, so sent again"
+
+
+_STATES = {
+    "held": "for “gone”, until it is enabled",
+    "failed": "the 410 answers: final",
+    "dead_letter": "“dead”: every attempt failed",
+}
