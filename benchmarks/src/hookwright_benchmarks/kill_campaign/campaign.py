@@ -26,6 +26,7 @@ from hookwright_benchmarks.kill_campaign.publishers import (
 from hookwright_benchmarks.kill_campaign.server import KILL_KINDS, KillKind, Server, until
 from hookwright_benchmarks.kill_campaign.sink import Behaviour, Sink
 
+PER_SECOND = 30.0
 RESUME_LIMIT_S = 15.0
 
 BEHAVIOURS: Mapping[str, Behaviour] = {
@@ -41,13 +42,13 @@ _DRAIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`kills` that hit work in flight; `during_start`: the share of restarts killed once more
-    before they are ready (those do not count); `per_second`: messages of each of 4 publishers;
-    `load_s`: at most so long the load lasts between a start and the next kill."""
+    """`kills`: how many that hit work in flight; `during_start`: the share of restarts that are
+    killed once more before they are ready (not counted); `per_second`: messages of each of 6
+    publishers; `load_s`: how long, at most, the load lasts between a start and the next kill."""
 
     kills: int
     seed: int
-    per_second: float = 30.0
+    per_second: float = PER_SECOND
     during_start: float = 0.08
     load_s: float = 0.5
     behaviours: Mapping[str, Behaviour] = field(default_factory=lambda: BEHAVIOURS)
@@ -104,7 +105,7 @@ class Stage:
                 self.sink.verifiers[name] = Webhook(endpoint.signing_secret or "")
         self.publishers = [
             kind(f"{kind.__name__}-{number}", self.server.base_url, self.server.api_key, rate)
-            for number, rate in enumerate([self.plan.per_second] * 2)
+            for number, rate in enumerate([self.plan.per_second] * 3)
             for kind in (SdkPublisher, RawPublisher)
         ]
 

@@ -280,5 +280,7 @@ def _unexplained(duplicates: Iterable[tuple[Receipt, Receipt]], kills: Sequence[
 
 
 def _explains(kill: Kill, before: Receipt, after: Receipt) -> bool:
+    """The kill came before the answer could be written down. The receiver may have read a
+    request, and answered it, only after its sender had died."""
     answered_at = before.answered_at if before.answered_at is not None else before.at
-    return before.at <= kill.at <= after.at and -_SKEW_S <= kill.at - answered_at <= UNRECORDED_S
+    return kill.at <= after.at and -_SKEW_S <= kill.at - answered_at <= UNRECORDED_S

@@ -71,7 +71,7 @@ class SdkPublisher(Publisher):
 
     def __init__(self, name: str, base_url: str, api_key: str, per_second: float) -> None:
         super().__init__(name, base_url, api_key, per_second)
-        self._client = Hookwright(api_key, base_url=base_url, timeout=_PATIENCE_S, max_retries=2)
+        self._client = Hookwright(api_key, base_url=base_url, timeout=_PATIENCE_S, max_retries=1)
 
     def publish(self, key: str) -> Publish:
         payload = {"key": key, "note": "smörgås \U0001f50f \u0001", "amount": 4900, "rate": 0.1}
