@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Response, request
+from flask import Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from hookwright_server.domain.contract import Limits
@@ -15,19 +15,20 @@ from hookwright_server.http.dispatch import Dispatcher, Request, refusal_of
 from hookwright_server.http.edge import routes
 from hookwright_server.http.edge.handlers import Handlers
 from hookwright_server.http.edge.operations import Operation
+from hookwright_server.http.fast_lane import FastLane, LanedFlask
 from hookwright_server.http.request_ids import RequestIds
 
 
-def create_app() -> Flask:
+def create_app() -> LanedFlask:
     """The WSGI application, still without operations."""
-    app = Flask(__name__, static_folder=None)
+    app = LanedFlask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
     return app
 
 
 def add_operations(
-    app: Flask, dispatcher: Dispatcher, handlers: Handlers, request_ids: RequestIds
+    app: LanedFlask, dispatcher: Dispatcher, handlers: Handlers, request_ids: RequestIds
 ) -> None:
     """Serve every operation of the contract, and every error as a problem."""
 
@@ -50,6 +51,7 @@ def add_operations(
 
     routes.register(app, handlers, dispatch)
     app.register_error_handler(Exception, refuse)
+    app.lane = FastLane(dispatcher, handlers, request_ids)
 
 
 def _request(path: Mapping[str, str], body: bytes) -> Request:

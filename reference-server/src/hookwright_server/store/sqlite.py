@@ -27,7 +27,11 @@ T = TypeVar("T")
 
 _BUSY_TIMEOUT_MS = 10_000
 _FULL = 2
+_WRITER_CACHE_KIB = 32 * 1024
 _READERS = 80  # more than the API has threads
+_WRITER_CACHE_KIB = 32 * 1024
+# The hottest pages change in every group: the less often they are copied back, the better.
+_CHECKPOINT_PAGES = 8_000
 
 
 class SqliteDatabase:
@@ -133,6 +137,7 @@ def _engine(path: Path, *, begin: str, read_only: bool) -> sa.Engine:
         sa.URL.create("sqlite", database=str(path)),
         pool_size=_READERS if read_only else 1,
         max_overflow=-1 if read_only else 0,
+        pool_reset_on_return="rollback" if read_only else None,
         connect_args={"isolation_level": None, "cached_statements": 512},
     )
 
@@ -143,6 +148,9 @@ def _engine(path: Path, *, begin: str, read_only: bool) -> sa.Engine:
         else:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
+            connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
@@ -160,8 +168,10 @@ def _modes(connection: Connection) -> tuple[str, int]:
 
 def _set_durable(connection: Connection, durable: bool) -> None:
     # On the driver's connection: SQLAlchemy would begin a transaction, where this is refused.
-    raw = cast("sqlite3.Connection", connection.connection.driver_connection)
-    raw.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+    if connection.info.get("durable") is not durable:
+        raw = cast("sqlite3.Connection", connection.connection.driver_connection)
+        raw.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        connection.info["durable"] = durable
 
 
 def _verify(engine: sa.Engine) -> None:
