@@ -1,0 +1,1 @@
+"""Measures what Hookwright promises, on the machine at hand."""

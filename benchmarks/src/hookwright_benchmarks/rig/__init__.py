@@ -1,0 +1,1 @@
+"""Processes that a measurement needs beside it: load, sink, server, stub, limit."""
