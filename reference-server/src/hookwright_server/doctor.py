@@ -5,6 +5,7 @@ Reads only. A fault must never be seen; a notice passes by itself, or as soon as
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -89,7 +90,7 @@ def document(report: Report) -> dict[str, Any]:
         "server_pid": report.server_pid,
         "schema": seen.schema,
         "journal_mode": seen.journal_mode,
-        "synchronous": _LEVELS.get(seen.synchronous, str(seen.synchronous)),
+        "synchronous": _LEVELS.get(seen.synchronous, "unknown"),
         "deliveries": dict(seen.statuses),
         "oldest_due_seconds": None if seen.oldest_due_ms is None else seen.oldest_due_ms / 1000,
         "findings": [
@@ -119,7 +120,7 @@ def lines(report: Report) -> Iterator[str]:
 
 
 def _durability(seen: Inspection) -> Iterator[Finding]:
-    level = _LEVELS.get(seen.synchronous, str(seen.synchronous))
+    level = _LEVELS.get(seen.synchronous, "unknown")
     if seen.schema is not None and level != "FULL":
         meaning = "commits do not reach the disk before they are answered"
         yield Finding("synchronous", meaning, 1, (level,), is_fault=True)
@@ -155,14 +156,33 @@ def _judged(finding: Finding, server_runs: bool) -> Finding:
 
 
 def _server_pid(database: Path) -> int | None:
-    """The process named by the lock file, if it lives. The lock itself is not touched: trying
-    it could turn a server away that is just starting."""
+    """The process named by the lock file, if it lives and has that file open.
+
+    The lock itself is not touched: trying it could turn a server away that is just starting.
+    """
+    lock = database.with_name(database.name + ".lock").absolute()
     try:
-        pid = int(database.with_name(database.name + ".lock").read_text())
+        pid = int(lock.read_text())
         os.kill(pid, 0)
     except (OSError, ValueError):
         return None
-    return pid
+    return pid if _has_open(pid, lock) else None
+
+
+def _has_open(pid: int, file: Path) -> bool:
+    """Whether the process has the file open; where that cannot be seen: yes. The number of a
+    dead process may be another's by now, above all in containers."""
+    try:
+        handles = list(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return True
+    return any(_is_same(each, file) for each in handles)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    with contextlib.suppress(OSError):  # closed in between
+        return one.samefile(other)
+    return False
 
 
 def _server_text(pid: int | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def _show(result: Result, as_json: bool) -> None:
 
 
 @contextmanager
-def _in_folder(folder: Path | None) -> Iterator[Path]:
+def _in_folder(folder: Path | None) -> Generator[Path]:
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="hookwright-kills-") as temporary:
             yield Path(temporary)
@@ -77,7 +77,7 @@ def _in_folder(folder: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _progress(kills: int) -> Iterator[Callable[[], None]]:
+def _progress(kills: int) -> Generator[Callable[[], None]]:
     """A bar on a terminal, a line for every tenth kill elsewhere; on standard error."""
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn(), TimeElapsedColumn())

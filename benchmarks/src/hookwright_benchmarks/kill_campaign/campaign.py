@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +50,7 @@ class Plan:
     seed: int
     per_second: float = PER_SECOND
     during_start: float = 0.08
-    load_s: float = 0.5
+    load_s: float = 0.4
     behaviours: Mapping[str, Behaviour] = field(default_factory=lambda: BEHAVIOURS)
 
 
@@ -143,7 +143,7 @@ class Stage:
 @contextmanager
 def staged(
     folder: Path, plan: Plan, environment: Mapping[str, str] | None = None
-) -> Iterator[Stage]:
+) -> Generator[Stage]:
     """A started and furnished stage; nothing is left running."""
     server = Server(folder, environment)
     with Sink(plan.behaviours, plan.seed) as sink:

@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from hookwright import Hookwright
 from hookwright.errors import APIConnectionError, APIError, APIStatusError
@@ -81,7 +81,7 @@ class SdkPublisher(Publisher):
     def close(self) -> None:
         self._client.close()
 
-    def _insist(self, key: str, payload: dict[str, object]) -> _Answer:
+    def _insist(self, key: str, payload: Mapping[str, object]) -> _Answer:
         while True:
             try:
                 accepted = self._client.trigger.send(

@@ -45,9 +45,10 @@ def inspect(path: Path, now_ms: int) -> Inspection:
         journal_mode, synchronous = durability(path)
         with engine.connect() as connection:
             return _inspect(connection, now_ms, journal_mode, synchronous)
-    except exc.DatabaseError as error:
-        damaged = Finding("integrity", "the database file is damaged", 1, (str(error.orig),), True)
-        return Inspection(None, "", 0, (damaged,))
+    except (exc.DatabaseError, engine.dialect.loaded_dbapi.DatabaseError) as error:
+        told = str(error.orig) if isinstance(error, exc.DatabaseError) else str(error)
+        damaged = Finding("integrity", "the database file is damaged", 1, (told,), is_fault=True)
+        return Inspection(None, "unknown", -1, (damaged,))
     finally:
         engine.dispose()
 
