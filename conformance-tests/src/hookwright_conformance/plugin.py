@@ -7,6 +7,7 @@ in a pool of threads that share one receiver; each pytest item then waits for it
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -139,6 +140,11 @@ class Runner:
         """Look for faults outside the cases, write the report, stop everything."""
         self._pool.shutdown(cancel_futures=True)
         if self._receiver is not None:
+            visits = len(self._receiver.canary.visits)
+            if visits:
+                self.results.faults.append(
+                    f"{visits} connection(s) to the canary: nothing may call it"
+                )
             self._receiver.close()
         if self.results.faults and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -168,18 +174,21 @@ class Runner:
         try:
             case.function(world)
         except Unmet as error:
-            failure = Failure(
-                error.what,
-                str(error.expected),
-                str(error.actual),
-                tuple(world.timeline.lines()),
-                world.timeline.last_curl,
-            )
+            failure = _failure(world, error)
+        except Exception as error:  # noqa: BLE001 - what nobody foresaw fails this case alone
+            where = "".join(traceback.format_exception(error)[-2:]).strip()
+            failure = _failure(world, Unmet("the answers", "what the case can read", where))
         finally:
             with suppress(Unmet):
                 world.close()
         seconds = time.monotonic() - began
         return judge(case, failure, self.plan.target.known_failure(case.id), seconds)
+
+
+def _failure(world: World, error: Unmet) -> Failure:
+    timeline = world.timeline
+    expected, actual = str(error.expected), str(error.actual)
+    return Failure(error.what, expected, actual, tuple(timeline.lines()), timeline.last_curl)
 
 
 def judge(

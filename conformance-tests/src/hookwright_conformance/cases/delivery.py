@@ -56,6 +56,7 @@ def endpoint_ids_narrow(world: World) -> None:
     id="delivery.is-sent-once",
     requirement="DELIVERY-5",
     profile="core",
+    kills=["new-webhook-id-per-attempt"],
 )
 def is_sent_once(world: World) -> None:
     """Fifty events to two endpoints arrive exactly once each."""
@@ -127,7 +128,12 @@ def message_is_readable(world: World) -> None:
     require_equal([accepted["message_id"]], [row["id"] for row in found["data"]], "by event_id")
 
 
-@case(id="health.label-follows-attempts", requirement="HEALTH-1", profile="core")
+@case(
+    id="health.label-follows-attempts",
+    requirement="HEALTH-1",
+    profile="core",
+    kills=["never-retries-5xx"],
+)
 def label_follows_attempts(world: World) -> None:
     """healthy, degraded after one failure, failing after five, healthy after a success."""
     app = world.app()
@@ -212,7 +218,12 @@ def deleted_endpoint_cancels(world: World) -> None:
     hook.stays_at(1, 1.5)
 
 
-@case(id="health.test-sends-one-real-request", requirement="HEALTH-7", profile="core")
+@case(
+    id="health.test-sends-one-real-request",
+    requirement="HEALTH-7",
+    profile="core",
+    kills=["signs-an-empty-body"],
+)
 def test_sends_one_real_request(world: World) -> None:
     """endpoints.test sends a signed request, shows both sides, and leaves no trace."""
     app, hook = world.app(), world.hook(status(500, body=b"no"))

@@ -137,7 +137,12 @@ def redirects_are_recorded_and_retried(world: World) -> None:
         require_equal(["http_3xx"] * 3, reasons, "failure reasons")
 
 
-@case(id="outcomes.broken-answers-are-retried", requirement="OUTCOME-7", profile="core")
+@case(
+    id="outcomes.broken-answers-are-retried",
+    requirement="OUTCOME-7",
+    profile="core",
+    kills=["never-retries-network-errors"],
+)
 def broken_answers_are_retried(world: World) -> None:
     """Garbage, a truncated body and a closed connection fail with a reason and are retried."""
     app = world.app()
@@ -168,7 +173,12 @@ def long_body_is_cut_not_punished(world: World) -> None:
     require_equal("client", ending.by, "who ended the exchange")
 
 
-@case(id="outcomes.attempts-are-listed", requirement="OUTCOME-9", profile="core")
+@case(
+    id="outcomes.attempts-are-listed",
+    requirement="OUTCOME-9",
+    profile="core",
+    kills=["never-retries-5xx"],
+)
 def attempts_are_listed(world: World) -> None:
     """Each attempt shows number, status, reason, code, latency, answer and the headers it sent."""
     app = world.app()

@@ -102,7 +102,12 @@ def after_includes_before_excludes(world: World) -> None:
     require_equal((400, "validation_error"), (local.status, local.code), "without an offset")
 
 
-@case(id="paging.statuses-are-alternatives", requirement="PAGE-7", profile="core")
+@case(
+    id="paging.statuses-are-alternatives",
+    requirement="PAGE-7",
+    profile="core",
+    kills=["retries-4xx-forever"],
+)
 def statuses_are_alternatives(world: World) -> None:
     """Several statuses match any of them; unsuccessful is failed and dead_letter."""
     app = world.app()

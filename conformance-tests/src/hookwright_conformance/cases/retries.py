@@ -30,6 +30,8 @@ def waits(requests: list[Received]) -> list[float]:
 def planned_wait(world: World, app: str, delivery_id: str) -> tuple[float, float]:
     """Shortest and longest wait that `next_attempt_at` can mean, by the server's own times."""
     delivery = world.attempted(app, delivery_id, 1)
+    seen = (delivery["status"], delivery["attempt_count"])
+    require_equal(("pending", 1), seen, "status and attempts while the second one is planned")
     (attempt,) = world.attempts(app, delivery_id)
     began, due = instant(attempt["created_at"]), instant(delivery["next_attempt_at"])
     longest = (due - began).total_seconds()
@@ -40,7 +42,7 @@ def planned_wait(world: World, app: str, delivery_id: str) -> tuple[float, float
     id="retries.never-early",
     requirement="RETRY-1",
     profile="retries",
-    kills=["retries-too-early"],
+    kills=["retries-too-early", "never-retries-5xx"],
 )
 def never_early(world: World) -> None:
     """Ten deliveries with waits of 0.4 s and 0.7 s: no request comes before its time."""
@@ -56,7 +58,12 @@ def never_early(world: World) -> None:
             require(early <= RESOLUTION, "wait", f"at least {delay} s", f"{wait:.4f} s")
 
 
-@case(id="retries.planned-attempts-come-in-time", requirement="RETRY-2", profile="retries")
+@case(
+    id="retries.planned-attempts-come-in-time",
+    requirement="RETRY-2",
+    profile="retries",
+    kills=["never-retries-5xx"],
+)
 def planned_attempts_come_in_time(world: World) -> None:
     """A wait of 1 s ends within one second of its time, plus slack."""
     app, hook = world.app(), world.hook(status(500), status(200))
@@ -72,7 +79,7 @@ def planned_attempts_come_in_time(world: World) -> None:
     id="retries.connection-reset-is-retried",
     requirement="RETRY-3",
     profile="retries",
-    kills=["never-retries-network-errors"],
+    kills=["never-retries-network-errors", "retries-too-early"],
 )
 def connection_reset_is_retried(world: World) -> None:
     """A reset after the request and a reset in the middle of it are retried on the schedule."""
@@ -110,7 +117,7 @@ def end_in_dead_letter(world: World) -> None:
     id="retries.retry-after-seconds-delays",
     requirement="RETRY-5",
     profile="retries",
-    kills=["ignores-retry-after"],
+    kills=["ignores-retry-after", "never-retries-5xx", "retries-too-early"],
 )
 def retry_after_seconds_delays(world: World) -> None:
     """429 and 503 with Retry-After: 2 wait two seconds instead of 0.2."""
@@ -129,7 +136,7 @@ def retry_after_seconds_delays(world: World) -> None:
     id="retries.retry-after-date-delays",
     requirement="RETRY-5",
     profile="retries",
-    kills=["ignores-retry-after"],
+    kills=["ignores-retry-after", "never-retries-5xx"],
 )
 def retry_after_date_delays(world: World) -> None:
     """503 with a date three seconds ahead: the next request comes no sooner than that date."""
@@ -156,7 +163,7 @@ def retry_after_date_delays(world: World) -> None:
     id="retries.retry-after-is-capped",
     requirement="RETRY-5",
     profile="retries",
-    kills=["ignores-retry-after"],
+    kills=["ignores-retry-after", "never-retries-5xx"],
 )
 def retry_after_is_capped(world: World) -> None:
     """Retry-After of a year delays by 24 hours; a value that is none of its forms is ignored."""
@@ -172,7 +179,12 @@ def retry_after_is_capped(world: World) -> None:
     world.finished(app, soon, "dead_letter")
 
 
-@case(id="retries.jitter-only-lengthens", requirement="RETRY-6", profile="retries")
+@case(
+    id="retries.jitter-only-lengthens",
+    requirement="RETRY-6",
+    profile="retries",
+    kills=["never-retries-5xx"],
+)
 def jitter_only_lengthens(world: World) -> None:
     """Twelve planned waits of 100 s with jitter 0.5 lie between 100 s and 150 s and differ."""
     app, hook = world.app(), world.hook(status(500))
@@ -187,13 +199,18 @@ def jitter_only_lengthens(world: World) -> None:
     require(spread > 5, "spread of twelve waits", "more than 5 s", f"{spread:.2f} s")
 
 
-@case(id="retries.default-schedule", requirement="RETRY-7", profile="retries")
+@case(
+    id="retries.default-schedule",
+    requirement="RETRY-7",
+    profile="retries",
+    kills=["never-retries-5xx"],
+)
 def default_schedule(world: World) -> None:
     """Without a policy there are ten attempts, the second planned 5 to 5.5 s after the first."""
     _require_plan(world, {"retry_policy": None}, attempts=10, first=5, jitter=0.1)
 
 
-@case(id="retries.presets", requirement="RETRY-8", profile="retries")
+@case(id="retries.presets", requirement="RETRY-8", profile="retries", kills=["never-retries-5xx"])
 def presets(world: World) -> None:
     """exponential begins with 30 s, linear with 60 s, both have 50 attempts; none has one."""
     plan = {"exponential": 30, "linear": 60}
@@ -206,7 +223,12 @@ def presets(world: World) -> None:
     require_equal(1, delivery["attempt_count"], "attempts with the preset none")
 
 
-@case(id="retries.endpoint-policy-precedes-app-policy", requirement="RETRY-9", profile="retries")
+@case(
+    id="retries.endpoint-policy-precedes-app-policy",
+    requirement="RETRY-9",
+    profile="retries",
+    kills=["never-retries-5xx"],
+)
 def endpoint_policy_precedes_app_policy(world: World) -> None:
     """The app's policy holds for an endpoint without one, and yields to an endpoint's own."""
     of_app = {"delays_seconds": [300], "jitter": 0}
@@ -237,7 +259,12 @@ def _require_plan(
     require_equal(attempts, world.delivery(app, delivery_id)["max_attempts"], "max_attempts")
 
 
-@case(id="retries.next-attempt-is-shown", requirement="RETRY-10", profile="retries")
+@case(
+    id="retries.next-attempt-is-shown",
+    requirement="RETRY-10",
+    profile="retries",
+    kills=["never-retries-5xx"],
+)
 def next_attempt_is_shown(world: World) -> None:
     """next_attempt_at is set while a retry is planned and null once delivered."""
     app, hook = world.app(), world.hook(status(500), status(200))
@@ -251,7 +278,12 @@ def next_attempt_is_shown(world: World) -> None:
     require_equal(None, done["next_attempt_at"], "next_attempt_at when delivered")
 
 
-@case(id="retries.by-hand-goes-on", requirement="RETRY-11", profile="retries")
+@case(
+    id="retries.by-hand-goes-on",
+    requirement="RETRY-11",
+    profile="retries",
+    kills=["never-retries-5xx", "new-webhook-id-per-attempt"],
+)
 def by_hand_goes_on(world: World) -> None:
     """A retried dead letter is the same delivery: numbers go on, the schedule starts afresh."""
     app = world.app()
@@ -270,7 +302,12 @@ def by_hand_goes_on(world: World) -> None:
     require_equal({accepted["message_id"]}, ids, "webhook-id")
 
 
-@case(id="retries.by-hand-only-when-finished-badly", requirement="RETRY-12", profile="retries")
+@case(
+    id="retries.by-hand-only-when-finished-badly",
+    requirement="RETRY-12",
+    profile="retries",
+    kills=["retries-4xx-forever"],
+)
 def by_hand_only_when_finished_badly(world: World) -> None:
     """Retrying a delivered delivery is 409; so is one whose endpoint is gone."""
     app, good, bad = world.app(), world.hook(), world.hook(status(404))
@@ -289,7 +326,12 @@ def by_hand_only_when_finished_badly(world: World) -> None:
     require_equal(1, len(good.requests), "requests to the endpoint that had it")
 
 
-@case(id="retries.max-attempts-bounds-the-list", requirement="RETRY-13", profile="retries")
+@case(
+    id="retries.max-attempts-bounds-the-list",
+    requirement="RETRY-13",
+    profile="retries",
+    kills=["never-retries-5xx"],
+)
 def max_attempts_bounds_the_list(world: World) -> None:
     """max_attempts beyond the list repeats its last wait, below it cuts the list."""
     app, longer, shorter = world.app(), world.hook(status(500)), world.hook(status(500))

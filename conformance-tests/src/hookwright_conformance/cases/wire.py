@@ -111,7 +111,12 @@ def timestamp_is_of_this_attempt(world: World) -> None:
     require(abs(age) < 60 + world.slack, "age of the timestamp", "a few seconds", f"{age:.0f} s")
 
 
-@case(id="wire.body-is-equal-on-every-attempt", requirement="WIRE-6", profile="core")
+@case(
+    id="wire.body-is-equal-on-every-attempt",
+    requirement="WIRE-6",
+    profile="core",
+    kills=["never-retries-5xx"],
+)
 def body_is_equal_on_every_attempt(world: World) -> None:
     """Three attempts carry the same bytes."""
     app, hook = world.app(), world.hook(status(500), status(500), status(200))
@@ -123,7 +128,12 @@ def body_is_equal_on_every_attempt(world: World) -> None:
         require_equal(first.body, request.body, f"body of request {request.number}")
 
 
-@case(id="wire.attempt-uses-present-settings", requirement="WIRE-7", profile="core")
+@case(
+    id="wire.attempt-uses-present-settings",
+    requirement="WIRE-7",
+    profile="core",
+    kills=["never-retries-5xx"],
+)
 def attempt_uses_present_settings(world: World) -> None:
     """After an update the next attempt goes to the new URL with the new header."""
     app, old, new = world.app(), world.hook(status(500)), world.hook()
