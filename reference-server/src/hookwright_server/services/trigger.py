@@ -86,8 +86,7 @@ class Trigger:
         store's RecordExists when that key was used, and WriterBusy.
         """
         for _ in range(_TRIES):
-            audience = self._cache.get(principal, app_slug)
-            acceptance, accepted = self._plan(audience, event, record)
+            acceptance, accepted = self._planned(principal, app_slug, event, record)
             try:
                 self._database.accept(acceptance)
             except StaleSubscriptions:
@@ -99,6 +98,16 @@ class Trigger:
             "The app's endpoints are changing faster than the event can be planned. Repeat it.",
             retry_after_s=1,
         )
+
+    def _planned(
+        self, principal: Principal, app_slug: str, event: Event, record: Recorder | None
+    ) -> tuple[Acceptance, Accepted]:
+        try:
+            return self._plan(self._cache.get(principal, app_slug), event, record)
+        except Refusal:
+            # No transaction checks a refusal, so it must not rest on what may be a second old.
+            self._cache.forget(principal, app_slug)
+            return self._plan(self._cache.get(principal, app_slug), event, record)
 
     def _plan(
         self, audience: Audience, event: Event, record: Recorder | None
