@@ -201,7 +201,7 @@ def test_every_valid_secret_signs_and_no_other(lab: DeliveryLab) -> None:
 
 def _waiting(claimable: dict[tuple[str, str], int]) -> list[Waiting]:
     return [
-        Waiting(endpoint_id, account_id, count, saturated=False)
+        Waiting(endpoint_id, account_id, count, has_more=False)
         for (account_id, endpoint_id), count in claimable.items()
     ]
 

@@ -136,7 +136,7 @@ def claim(
 
 def _left_behind(waiting: Iterable[Waiting], taken: int) -> bool:
     entries = list(waiting)
-    return any(w.saturated for w in entries) or taken < sum(w.claimable for w in entries)
+    return any(w.has_more for w in entries) or taken < sum(w.claimable for w in entries)
 
 
 def _behind(keys: Iterable[str], last: str) -> list[str]:

@@ -59,7 +59,7 @@ class Engine:
     def idle(self) -> bool:
         """Nothing is under way and nothing claimable is due."""
         return self._running().in_flight() == 0 and not any(
-            waiting.claimable or waiting.saturated for waiting in self._tools.outbox.look().waiting
+            waiting.claimable or waiting.has_more for waiting in self._tools.outbox.look().waiting
         )
 
     def next_due_at(self) -> int | None:

@@ -18,6 +18,7 @@ from hookwright_server.delivery.claim import ClaimedDelivery, Key
 from hookwright_server.delivery.prepare import Prepared
 from hookwright_server.delivery.sender import Attempted
 from hookwright_server.domain import health
+from hookwright_server.domain.contract import Limits
 from hookwright_server.domain.outcome import Outcome, failure_reason
 from hookwright_server.domain.retry_policy import (
     Decision,
@@ -36,7 +37,7 @@ from hookwright_server.store.database import Connection
 from hookwright_server.store.hot_sql import hot_sql
 from hookwright_server.store.results import NewAttempt, Settlement
 
-BODY_KEPT = 4_096
+BODY_KEPT = Limits.response_body_kept_bytes
 
 Reason = Literal["gone", "failing"]
 

@@ -27,7 +27,6 @@ T = TypeVar("T")
 
 _BUSY_TIMEOUT_MS = 10_000
 _FULL = 2
-_WRITER_CACHE_KIB = 32 * 1024
 _READERS = 80  # more than the API has threads
 _WRITER_CACHE_KIB = 32 * 1024
 # The hottest pages change in every group: the less often they are copied back, the better.
@@ -148,7 +147,6 @@ def _engine(path: Path, *, begin: str, read_only: bool) -> sa.Engine:
         else:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
             connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 

@@ -79,8 +79,8 @@ SELECT NULL, NULL, min(CASE WHEN due_at > ?1 THEN due_at ELSE
 FROM open
 """
 
-# Counting an endpoint's due rows stops here; no endpoint may have more slots.
-_MOST_SLOTS = 1_000
+# Counting an endpoint's due rows stops here: a longer queue is claimed in several steps.
+_MOST_COUNTED = 33
 
 _DUE = """
 SELECT d.rowid, d.id, d.message_id, d.endpoint_id, d.event_name,
@@ -131,13 +131,15 @@ class SqliteHotSql:
     def queue(self, connection: Connection, now_ms: int, limits: Mapping[str, int]) -> Queue:
         waiting: list[Waiting] = []
         next_due_at: int | None = None
-        for row in _driver(connection).execute(_QUEUE, (now_ms, _MOST_SLOTS)):
+        for row in _driver(connection).execute(_QUEUE, (now_ms, _MOST_COUNTED)):
             endpoint_id, account_id, slots, leased, due = row
             if endpoint_id is None:
                 next_due_at = slots
                 continue
             free = min(slots, limits.get(endpoint_id, slots)) - leased
-            waiting.append(Waiting(endpoint_id, account_id, max(0, min(free, due)), due > free))
+            claimable = max(0, min(free, due))
+            more = due > claimable or due == _MOST_COUNTED
+            waiting.append(Waiting(endpoint_id, account_id, claimable, more))
         return Queue(tuple(waiting), next_due_at)
 
     def lease(
