@@ -51,7 +51,7 @@ def roles(random: Random) -> tuple[Role, ...]:
         Role("flaky", "503, 429, cuts", ("*",), (0.3, 0.6, 1, 1, 2), _Flaky(random)),
         Role("slow", "takes 0.4 s", ("order.paid",), (0.3, 1, 2), lambda _, __: Answer(200, 0.4)),
         Role("paused", "we pause it", ("order.created",), (0.3, 1, 2), lambda _, __: _OK),
-        Role("gone", "410 after a while", ("user.*",), (0.3, 1), _Gone(4), sound=False),
+        Role("gone", "then 410 Gone", ("user.*",), (0.3, 1), _Gone(4), sound=False),
         Role("dead", "nothing listens", ("invoice.*",), (0.5, 1), None, sound=False),
     )
 

@@ -35,7 +35,13 @@ class Options:
 
 
 def run_demo(options: Options) -> int:
-    """The exit code: 0 when nothing was lost, 1 when something was, 130 after Ctrl-C."""
+    """The exit code: 0 when nothing was lost, 1 when something was, 130 when interrupted.
+
+    Raises OSError when the report cannot be written.
+    """
+    if not options.report.parent.is_dir():
+        _complain(f"There is no folder {options.report.parent} for the report.")
+        return 2
     _forget_proxies()
     seed = SystemRandom().randrange(100_000) if options.seed is None else options.seed
     console = Console(file=sys.stdout)
@@ -45,11 +51,11 @@ def run_demo(options: Options) -> int:
             ending = runner.run(_interruptible(options.events, seed, screen))
     except (asyncio.CancelledError, KeyboardInterrupt):
         screen.close()
-        Console(stderr=True).print("Interrupted. Nothing was left running.")
+        _complain("Interrupted; the server was killed and its temporary folder removed.")
         return 130
     except (ServerFailed, APIError, ExceptionGroup) as error:
         screen.close()
-        Console(stderr=True).print(_cause(error), markup=False, highlight=False)
+        _complain(_cause(error))
         return 1
     finally:
         screen.close()
@@ -59,6 +65,10 @@ def run_demo(options: Options) -> int:
     else:
         say_goodbye(console, ending, options.report)
     return 0 if ending.passed else 1
+
+
+def _complain(text: str) -> None:
+    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 async def _interruptible(events: int, seed: int, screen: Screen) -> Ending:

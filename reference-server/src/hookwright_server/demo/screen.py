@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
-from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 _PLAIN_PAUSE_S = 2.0
+_WIDE = 86
 _STYLES = {"healthy": "green", "degraded": "yellow", "failing": "red", "disabled": "magenta"}
 
 
@@ -123,7 +123,7 @@ class LiveScreen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._live = Live(console=console, auto_refresh=False)
         self._live.start()
 
     def tell(self, news: News) -> None:
@@ -134,18 +134,8 @@ class LiveScreen:
         self._console.print(line)
 
     def show(self, picture: Picture) -> None:
-        bar = Table.grid(padding=(0, 1), expand=True)
-        bar.add_column(no_wrap=True)
-        bar.add_column(ratio=1)
-        bar.add_row("accepted ", ProgressBar(picture.planned, picture.accepted))
-        bar.add_row(
-            "delivered", ProgressBar(max(1, picture.totals["owed"]), picture.totals["taken"])
-        )
-        server = (
-            Text("server up", "green") if picture.server_up else Text("SERVER DEAD", "bold red")
-        )
-        foot = Text(f"{summary(picture)} · ", "dim").append_text(server)
-        self._live.update(Group("", _table(picture), bar, foot), refresh=True)
+        table = _table(picture, self._console.width >= _WIDE)
+        self._live.update(Group("", table, "", _foot(picture)), refresh=True)
 
     def close(self) -> None:
         self._live.stop()
@@ -168,21 +158,37 @@ def summary(picture: Picture) -> str:
     )
 
 
-def _table(picture: Picture) -> Table:
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("endpoint", style="bold")
-    table.add_column("what it does", style="dim")
-    table.add_column("health")
-    for name in ("owed", "delivered", "retries", "waiting", "held", "given up"):
-        table.add_column(name, justify="right")
+def _table(picture: Picture, wide: bool) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("endpoint", style="bold", no_wrap=True)
+    if wide:
+        table.add_column("what it does", style="dim", no_wrap=True)
+    table.add_column("health", no_wrap=True)
+    for name in ("delivered", "retries", "waiting", "held", "given up"):
+        table.add_column(name, justify="right", no_wrap=True)
     for line in picture.lines:
         counts = (line.retries, line.waiting, line.held, line.given_up)
         table.add_row(
             line.name,
-            line.does,
+            *([line.does] if wide else []),
             Text(line.state, _STYLES.get(line.state, "")),
-            str(line.owed),
-            Text(str(line.taken), "green"),
+            Text.assemble((str(line.taken), "green"), (f"/{line.owed}", "dim")),
             *(str(count) if count else Text("·", "dim") for count in counts),
         )
     return table
+
+
+def _foot(picture: Picture) -> Table:
+    foot = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    foot.add_column(no_wrap=True)
+    foot.add_column(no_wrap=True, justify="right")
+    foot.add_column(ratio=1)
+    done = (
+        ("events accepted", picture.accepted, picture.planned),
+        ("webhooks delivered", picture.totals["taken"], picture.totals["owed"]),
+    )
+    for name, count, total in done:
+        foot.add_row(name, f"{count}/{total}", ProgressBar(max(1, total), count))
+    up = Text("up", "green") if picture.server_up else Text("killed", "bold red")
+    foot.add_row("server", up)
+    return foot

@@ -62,7 +62,7 @@ class ServerProcess:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=log,
-                    env=_environment(),
+                    env=_environment(self._folder),
                     start_new_session=True,  # Ctrl-C is ours; and the whole group can be killed
                 )
             )
@@ -102,10 +102,11 @@ class ServerProcess:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
 
 
-def _environment() -> dict[str, str]:
+def _environment(folder: Path) -> dict[str, str]:
     # The user's own settings are for the user's own server.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HOOKWRIGHT_")}
-    return kept | _SETTINGS
+    # A killed server cannot remove its temporary files; so they lie in what is removed anyway.
+    return kept | _SETTINGS | {"TMPDIR": str(folder)}
 
 
 async def _facts(process: asyncio.subprocess.Process) -> AsyncIterator[dict[str, str]]:

@@ -181,7 +181,8 @@ async def open_stage(events: int, seed: int, screen: Screen) -> AsyncGenerator[S
 
     Raises ServerFailed when the server does not start.
     """
-    with tempfile.TemporaryDirectory(prefix="hookwright-demo-") as folder:
+    # A short name: the path of a socket in it has at most some 100 characters.
+    with tempfile.TemporaryDirectory(prefix="hw-demo-") as folder:
         stage = Stage(Path(folder), events, seed, screen)
         async with contextlib.AsyncExitStack() as stack:
             urls = await _open_receivers(stage, stack)
