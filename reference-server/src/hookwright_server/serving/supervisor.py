@@ -34,6 +34,8 @@ _DEATH_GRACE_S = 0.5
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _FILES_PER_CONNECTION = 2
 _FILES_BESIDE = 512
+_LONGEST_TEMPDIR = 70
+_SHORT_TEMPDIR = "/tmp"  # noqa: S108 - a folder with a random name is made in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def serve(
     limits = _within_file_limit(limits or Limits())
     with (
         _bind(host, port) as listener,
-        tempfile.TemporaryDirectory(prefix="hookwright-") as folder,
+        _socket_folder() as folder,
     ):
         socket_path = str(Path(folder) / "worker.sock")
         worker = _start_worker(app_factory, socket_path, process, limits, environment)
@@ -99,6 +101,12 @@ def serve(
         finally:
             worker.kill()
             worker.communicate()
+
+
+def _socket_folder() -> tempfile.TemporaryDirectory[str]:
+    # The path of a unix socket has at most some 100 characters, whatever TMPDIR says.
+    fits = len(tempfile.gettempdir()) <= _LONGEST_TEMPDIR
+    return tempfile.TemporaryDirectory(prefix="hookwright-", dir=None if fits else _SHORT_TEMPDIR)
 
 
 def _within_file_limit(limits: Limits) -> Limits:
