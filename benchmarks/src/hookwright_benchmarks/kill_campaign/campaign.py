@@ -128,7 +128,7 @@ class Stage:
         for publisher in self.publishers:
             publisher.join(_DRAIN_S)
         database = self.server.database
-        until(lambda: unfinished(database) == 0, _DRAIN_S, "deliveries are unfinished")
+        until(lambda: unfinished(database) == 0, _DRAIN_S, "deliveries are unfinished", pause_s=0.1)
 
     def history(self) -> History:
         return History(

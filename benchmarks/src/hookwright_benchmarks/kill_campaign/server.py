@@ -32,13 +32,15 @@ class NotStarted(Exception):
     """The server did not become ready; `str()` holds what it said."""
 
 
-def until(condition: Callable[[], object], timeout_s: float, what: str) -> None:
+def until(
+    condition: Callable[[], object], timeout_s: float, what: str, *, pause_s: float = 0.005
+) -> None:
     """Poll a real signal; TimeoutError when it does not come."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"after {timeout_s:g} s: {what}")
-        time.sleep(0.005)
+        time.sleep(pause_s)
 
 
 class Server:
