@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 from delivery_lab import DeliveryLab, eventually
 
+from hookwright_server.delivery.claim import Claim, Rotation
 from hookwright_server.delivery.engine import Engine, EngineLimits
 from hookwright_server.delivery.outbox import Outbox
 from hookwright_server.delivery.recorder import Completed, Recorded
@@ -429,3 +431,37 @@ def test_an_engine_whose_session_cannot_begin_does_not_start(lab: DeliveryLab) -
 
     with pytest.raises(WriterBusy, match="stopping"):
         Engine(lab.tools()).start()
+
+
+def test_what_is_claimed_during_a_stop_is_given_back_unsent(lab: DeliveryLab) -> None:
+    """It is pending and due, without an attempt, and no request was made."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    class Slow(Outbox):
+        async def claim(
+            self, session_id: str, rotation: Rotation, budget: int, limits: Mapping[str, int]
+        ) -> Claim:
+            asked.set()
+            await asyncio.to_thread(go_on.wait, 10)
+            return await super().claim(session_id, rotation, budget, limits)
+
+    app_id = lab.store.app()
+    delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
+    outbox = Slow(lab.store.database, lab.store.clock, lab.store.ids, alone=True)
+    engine = Engine(replace(lab.tools(), outbox=outbox))
+    engine.start()
+    assert asked.wait(10)
+    stop = threading.Thread(target=engine.stop, args=(10_000,))
+    stop.start()
+    eventually(engine.stopping)
+    go_on.set()
+    stop.join()
+
+    row = lab.store.row(tables.deliveries, delivery_id)
+    assert ("pending", 0, lab.store.clock.now, 1) == (
+        row["status"],
+        row["attempt_count"],
+        row["next_attempt_at"],
+        row["fence"],
+    )
+    assert [] == lab.sender.requests

@@ -179,7 +179,9 @@ class DeliveryLoop:
             self._look.clear()
             waiters = list(self._quiet)
             claim = await self._claim()
-            if claim is not None:
+            if claim is not None and self._stopping.is_set():
+                await self._give_back(claim)
+            elif claim is not None:
                 self._take(claim)
                 if self._is_quiet(claim):
                     self._release_waiters(waiters)
@@ -206,6 +208,11 @@ class DeliveryLoop:
         self._arm(claim.next_due_at)
         for claimed in claim.deliveries:
             self._in_flight[claimed.key] = self._loop.create_task(self._attempt(claimed))
+
+    async def _give_back(self, claim: Claim) -> None:
+        """The stop came during the claim: nothing of it was sent, so it is simply due again."""
+        leases = {claimed.row.id: claimed.lease for claimed in claim.deliveries}
+        await self._outbox.put_back(leases, delay_ms=0)
 
     def _arm(self, next_due_at: int | None) -> None:
         """Look again when the next delivery falls due, and in any case after the poll time."""
