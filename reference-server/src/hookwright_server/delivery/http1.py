@@ -119,7 +119,10 @@ class HttpClient:
             return
         del self._idle[connection]
         waiting = self._idle_by_key[connection.key]
-        waiting.remove(connection)
+        if waiting[-1] is connection:
+            waiting.pop()  # the usual case, without a search
+        else:
+            waiting.remove(connection)
         if not waiting:
             del self._idle_by_key[connection.key]
 

@@ -17,6 +17,7 @@ from hookwright_server.store.claims import SealedSecret, Target
 
 MASK = "***"
 _OPENED_KEPT = 4_096
+_ENCODER = json.JSONEncoder(separators=(",", ":"))  # `json.dumps` would make one each time
 
 
 class NotPreparable(Exception):
@@ -67,7 +68,7 @@ class Preparer:
         body = build_body(row.event_name, row.accepted_at, row.payload)
         started_at = self._clock.now_ms()
         signed = self.sign(claimed.target, row.message_id, body)
-        shown = json.dumps(signed.shown_headers, separators=(",", ":"))
+        shown = _ENCODER.encode(signed.shown_headers)
         return Prepared(claimed, signed.request, shown, started_at)
 
     def sign(self, target: Target, message_id: str, body: bytes) -> SignedRequest:

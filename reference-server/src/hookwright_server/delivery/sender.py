@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from hookwright_server.clock import Clock
@@ -31,6 +32,7 @@ from hookwright_server.domain.target_url import TargetUrl, UrlNotAllowed
 
 DNS_SECONDS: Final = 5.0
 _VETTED_URLS_KEPT: Final = 4096
+_VERDICTS_KEPT: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Sender:
         self._policy = policy
         self._clock = clock
         self._vetted: dict[str, _Vetted | Blocked] = {}
+        # A policy never changes, so neither does its verdict on an address.
+        self._judge = lru_cache(maxsize=_VERDICTS_KEPT)(policy.judge)
 
     async def send(self, request: OutgoingRequest) -> Attempted:
         """Make one attempt. Every failure is an outcome; only cancellation is raised."""
@@ -109,7 +113,7 @@ class Sender:
         if not isinstance(addresses, tuple):
             return addresses
         for address in addresses:
-            verdict = self._policy.judge(address, target.port)
+            verdict = self._judge(address, target.port)
             if isinstance(verdict, BlockedAddress):
                 return Blocked(verdict.reason)
         origin = Origin(request.account_id, target.scheme, target.host, target.port)

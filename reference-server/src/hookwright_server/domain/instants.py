@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 LATEST_MS = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z. The earliest instant is 0, 1970-01-01T00:00:00.000Z."""
@@ -42,8 +43,14 @@ def parse(text: str) -> int:
 
 def render(at_ms: int) -> str:
     """`at_ms` as RFC 3339 in UTC with milliseconds and `Z`; `0 <= at_ms <= LATEST_MS`."""
-    instant = _EPOCH + timedelta(milliseconds=at_ms)
-    return instant.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    second, millisecond = divmod(at_ms, 1000)
+    return f"{_render_second(second)}.{millisecond:03}Z"
+
+
+@lru_cache(maxsize=1_024)
+def _render_second(second: int) -> str:
+    # Instants that are rendered together mostly lie close together.
+    return (_EPOCH + timedelta(seconds=second)).isoformat().removesuffix("+00:00")
 
 
 def _local_ms(found: re.Match[str]) -> int:
