@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,34 @@ def test_stop_finishes_requests(
     assert not _running(served.worker_pid)
     assert b"" == served.file("stderr").read_bytes()
     assert [] == list(tmp_path.glob("hookwright-*"))
+
+
+def test_stop_answers_requests_on_their_way(
+    serve: Any, connect: Any, wait_until: Any, tmp_path: Path
+) -> None:
+    """A kept connection that sends just as the server stops is answered, then closed."""
+    with serve(tmp_path, limits={"drain_grace_s": 10.0}) as served:
+        kept = connect(served.port)
+        busy = connect(served.port).send(_HOLD)
+        wait_until(served.file("holding").exists)
+        served.process.terminate()
+        wait_until(lambda: _refuses(served.port))
+        kept.send(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        answers = kept.read_to_end()
+        served.file("release").touch()
+        busy.read_to_end()
+        code = served.process.wait(20)
+
+    assert [(200, "close")] == [(a.status, a.headers["connection"]) for a in answers]
+    assert 0 == code
+
+
+def _refuses(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_second_signal_does_not_wait(

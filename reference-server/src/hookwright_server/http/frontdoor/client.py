@@ -279,7 +279,14 @@ class ClientConnection(asyncio.Protocol):
             self._refuse("request_timeout", "The body of the request took too long to arrive.")
 
     def drain(self) -> None:
-        """End the connection after what it has in flight."""
+        """End the connection after what it has in flight.
+
+        An idle one stays for a moment: a request may be on its way, and closing would leave its
+        sender in doubt.
+        """
+        self._context.loop.call_later(self._limits.drain_grace_s, self._close_idle)
+
+    def _close_idle(self) -> None:
         if not self._outstanding and not self._ending and self._reader.phase is Phase.IDLE:
             self._close()
 
