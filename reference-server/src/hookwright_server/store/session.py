@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine, exc
 
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import StoreUnavailable
@@ -23,7 +23,7 @@ T = TypeVar("T")
 class RequestSessions(SQLAlchemy):
     """Sessions on an engine that exists already; valid inside `app`'s requests."""
 
-    def __init__(self, engine: sa.Engine, app: Flask) -> None:
+    def __init__(self, engine: Engine, app: Flask) -> None:
         self._given = engine
         super().__init__()
         # Never dialled: `_make_engine` hands out the engine that the store has opened.
@@ -34,8 +34,8 @@ class RequestSessions(SQLAlchemy):
         """Run `work` in the snapshot of the present request. Raises StoreUnavailable."""
         try:
             return work(self.session.connection())
-        except sa.exc.OperationalError as error:
+        except exc.OperationalError as error:
             raise StoreUnavailable(f"the database failed: {error.orig}") from error
 
-    def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> sa.Engine:
+    def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
         return self._given
