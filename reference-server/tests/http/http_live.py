@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -46,7 +47,7 @@ class LiveServer:
     @property
     def client(self) -> Client:
         """The first account's live environment; one connection for each request."""
-        return Client(self._transport, self.live_key)
+        return Client(partial(send_to, self.address), self.live_key)
 
     @property
     def log(self) -> str:
@@ -57,23 +58,29 @@ class LiveServer:
         """Every row of its database, but for the leases of workers."""
         return snapshot(self.folder / "hookwright.db", "worker_sessions", *ignored)
 
-    def _transport(
-        self, method: str, target: str, headers: Headers, body: bytes | io.BytesIO
-    ) -> Answer:
-        connection = http.client.HTTPConnection(*self.address, timeout=60)
-        try:
-            connection.request(
-                method,
-                target,
-                body=body or None,
-                headers=dict(headers),
-                encode_chunked=isinstance(body, io.BytesIO),
-            )
-            response = connection.getresponse()
-            got = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, got, response.read())
-        finally:
-            connection.close()
+
+def send_to(
+    address: tuple[str, int],
+    method: str,
+    target: str,
+    headers: Headers,
+    body: bytes | io.BytesIO,
+) -> Answer:
+    """Send one request on a connection of its own; a body given as a stream goes in chunks."""
+    connection = http.client.HTTPConnection(*address, timeout=60)
+    try:
+        connection.request(
+            method,
+            target,
+            body=body or None,
+            headers=dict(headers),
+            encode_chunked=isinstance(body, io.BytesIO),
+        )
+        response = connection.getresponse()
+        got = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, got, response.read())
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -202,9 +202,7 @@ class Apps:
         start of your program. `-` is refused here. Needs a key that is not bound to an app.
 
         Args:
-            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+            app_slug: The slug of the app to find or to create.
             name: For people. Omitted: the slug. 1 to 200 characters.
             description: For people. At most 500 characters.
             retry_policy: The retry policy of the app's endpoints that have none of their own; null:
@@ -570,9 +568,7 @@ class AsyncApps:
         start of your program. `-` is refused here. Needs a key that is not bound to an app.
 
         Args:
-            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+            app_slug: The slug of the app to find or to create.
             name: For people. Omitted: the slug. 1 to 200 characters.
             description: For people. At most 500 characters.
             retry_policy: The retry policy of the app's endpoints that have none of their own; null:

@@ -1,0 +1,123 @@
+"""Hooks of schemathesis: what the schema language cannot say of a valid request is put in here.
+
+A cursor is one that the server issued, ids are of things that exist, an idempotency key is fresh.
+Only requests that are meant to succeed are touched. Schemathesis' own process finds the server in
+the environment, a test in this process calls `seed`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections import Counter
+from functools import cache, partial
+from typing import Any
+
+import schemathesis
+from http_lab import Client
+from http_live import send_to
+from http_world import Things, make_things
+from schemathesis import Case, GenerationMode, HookContext
+from schemathesis.generation.meta import TestPhase
+
+SERVER_VARIABLE = "SCHEMATHESIS_TESTS_SERVER"
+NOWHERE = "http://127.0.0.1:1/hook"
+_OWN_SECRET = "whsec_" + "QUJD" * 8
+_EXACT = 2**53 - 1
+_STATE: dict[str, Any] = {"client": None, "succeeded": Counter[str]()}
+# These take what they are about away, or may be asked once only.
+_SPENT_BY = {"apps.delete", "endpoints.delete", "api_keys.delete", "deliveries.retry"}
+
+
+def seed(client: Client) -> Counter[str]:
+    """Let `client`'s server be the one; the result counts successes by operation id."""
+    _STATE["client"] = client
+    _STATE["succeeded"] = Counter()
+    _things.cache_clear()
+    return _STATE["succeeded"]
+
+
+@schemathesis.hook
+def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+    """Make a request that is meant to succeed one that can."""
+    meta = case.meta
+    if meta is None or meta.generation.mode != GenerationMode.POSITIVE:
+        return
+    if "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = uuid.uuid4().hex
+    case.query.pop("cursor", None)
+    if isinstance(case.body, dict):
+        _mend_body(_operation_id(case), case.body)
+    if meta.phase.name != TestPhase.STATEFUL:
+        _put_in_names(case)
+    elif isinstance(case.body, dict):
+        case.body.pop("endpoint_ids", None)  # links lead to apps that have other endpoints
+
+
+@schemathesis.hook
+def after_call(context: HookContext, case: Case, response: Any) -> None:
+    """Count successes."""
+    if response.status_code < 300:
+        _STATE["succeeded"][_operation_id(case)] += 1
+
+
+def _operation_id(case: Case) -> str:
+    found: str = case.operation.definition.raw["operationId"]
+    return found
+
+
+def _put_in_names(case: Case) -> None:
+    operation_id = _operation_id(case)
+    fresh = operation_id in _SPENT_BY
+    # What is published goes to one endpoint, not to all that were created meanwhile.
+    things = make_things(_client(), NOWHERE) if fresh else _things(operation_id == "trigger.send")
+    for name in case.path_parameters:
+        if name == "app_slug" and operation_id == "apps.get_or_create":
+            continue  # any slug will do
+        case.path_parameters[name] = getattr(things, name)
+
+
+def _mend_body(operation_id: str, body: dict[str, Any]) -> None:
+    instead: dict[str, Any] = {
+        "url": NOWHERE,
+        "expires_at": "2999-01-01T00:00:00Z",
+        "app_slug": _things().app_slug,
+        "endpoint_ids": [_things(True).endpoint_id],
+    }
+    body |= {name: value for name, value in instead.items() if name in body}
+    if "metadata" in body:
+        body["metadata"] = _within_bounds(body["metadata"])
+    if operation_id == "api_keys.create":
+        body.pop("environment", None)
+    if operation_id == "apps.create" and "slug" in body:
+        body["slug"] = f"s{uuid.uuid4().hex}"
+    if "secret" in (body.get("signing") or {}):
+        body["signing"]["secret"] = _OWN_SECRET
+    if body.get("headers"):
+        body["headers"] = {"X-Api-Key": "key"}
+    if body.get("retry_policy"):
+        body["retry_policy"].pop("max_attempts", None)
+
+
+def _within_bounds(value: Any) -> Any:
+    """The same without integers that a JSON number cannot hold exactly."""
+    if isinstance(value, dict):
+        return {name: _within_bounds(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_within_bounds(item) for item in value]
+    return 0 if isinstance(value, (int, float)) and abs(value) > _EXACT else value
+
+
+@cache
+def _things(publishing: bool = False) -> Things:
+    return make_things(_client(), NOWHERE)
+
+
+def _client() -> Client:
+    if _STATE["client"] is None:
+        server = json.loads(os.environ[SERVER_VARIABLE])
+        address = (server["host"], server["port"])
+        _STATE["client"] = Client(partial(send_to, address), server["key"])
+    client: Client = _STATE["client"]
+    return client
