@@ -77,15 +77,17 @@ def selftest(launcher: str, target: Path, only: Sequence[str] = ()) -> Iterator[
     if unknown:
         raise TargetError(f"no case names the mutant(s) {', '.join(sorted(unknown))}")
     with started(launcher, SOUND) as announced:
-        failed, count = _run_suite(target, announced)
+        verdicts = _run_suite(target, announced)
+    failed = sorted(case for case, verdict in verdicts.items() if verdict == "failed")
     if failed:
-        raise TargetError(f"the sound implementation fails {', '.join(sorted(failed))}")
+        raise TargetError(f"the sound implementation fails {', '.join(failed)}")
     for name, killers in known.items():
         if only and name not in only:
             continue
         with started(launcher, name) as announced:
-            failed, count = _run_suite(target, announced)
-        yield Autopsy(name, killers, failed, count)
+            verdicts = _run_suite(target, announced)
+        dead = frozenset(case for case, verdict in verdicts.items() if verdict != "passed")
+        yield Autopsy(name, killers, dead, len(verdicts))
 
 
 @contextmanager
@@ -114,7 +116,7 @@ def started(launcher: str, mutant: str) -> Generator[dict[str, Any]]:
             process.wait()
 
 
-def _run_suite(target: Path, announced: dict[str, Any]) -> tuple[frozenset[str], int]:
+def _run_suite(target: Path, announced: dict[str, Any]) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="hookwright-selftest-") as folder:
         command = [
             sys.executable,
@@ -131,5 +133,4 @@ def _run_suite(target: Path, announced: dict[str, Any]) -> tuple[frozenset[str],
         if done.returncode not in (0, 1) or not report.is_file():
             raise TargetError(f"the suite did not run: {done.stdout[-3000:]}{done.stderr[-1000:]}")
         entries: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))["cases"]
-    failed = frozenset(entry["id"] for entry in entries if entry["verdict"] != "passed")
-    return failed, len(entries)
+    return {entry["id"]: entry["verdict"] for entry in entries}
