@@ -46,13 +46,17 @@ class Outbox:
 
     async def renew(self, session_id: str) -> bool:
         """Keep the session alive; False when it has been declared dead."""
-        return await self._do(lambda c: worker_sessions.renew(c, session_id, self._clock.now_ms()))
+        return await self._do(
+            lambda c: worker_sessions.renew(c, session_id, self._clock.now_ms()), durable=False
+        )
 
     async def claim(
         self, session_id: str, rotation: Rotation, budget: int, limits: Mapping[str, int]
     ) -> Claim:
         """See `claim.claim`."""
-        return await self._do(lambda c: claim(c, self._clock, session_id, rotation, budget, limits))
+        return await self._do(
+            lambda c: claim(c, self._clock, session_id, rotation, budget, limits), durable=False
+        )
 
     async def record(self, batch: Sequence[Completed]) -> Recorded:
         """See `recorder.record`."""
