@@ -16,6 +16,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "egr
 from egress_lab import Receiver, Script
 from http_lab import Client, Lab, make_template, open_lab
 from http_live import LiveServer, serve_live
+from http_sink import Sink
 
 from hookwright_server.services.accounts import NewAccount
 
@@ -84,6 +85,20 @@ def receiver() -> Iterator[Start]:
 
     yield start
     for one in started:
+        one.stop()
+
+
+@pytest.fixture
+def sink() -> Iterator[Callable[..., Sink]]:
+    """Open receivers that keep what they got: `sink(reply(500), reply(200))`."""
+    opened: list[Sink] = []
+
+    def start(*answers: bytes) -> Sink:
+        opened.append(Sink(*answers))
+        return opened[-1]
+
+    yield start
+    for one in opened:
         one.stop()
 
 

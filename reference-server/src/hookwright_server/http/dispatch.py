@@ -41,6 +41,7 @@ _log = logging.getLogger(__name__)
 _OWN_TRANSACTIONS = frozenset({"trigger", "health", "test_clock"})
 _WAITING = frozenset({"endpoints.test"})
 _CHANGE_KEYS = frozenset({"api_keys", "apps"})
+_CHANGE_RATES = frozenset({"apps"})
 _RAW_MEMBER = "payload"
 _MEDIA_TYPE = "application/json"
 
@@ -178,6 +179,8 @@ class Dispatcher:
         finally:
             if operation.tag in _CHANGE_KEYS:
                 self._authenticator.forget()
+            if operation.tag in _CHANGE_RATES:
+                self._trigger.forget()
 
     def _checked(self, operation: Operation, answer: Answer) -> Answer:
         """In tests every answer, in production a sample is held against the contract."""

@@ -77,6 +77,10 @@ class Trigger:
         """The app to publish to, perhaps a second old; not_found when there is none."""
         return self._cache.get(principal, app_slug)
 
+    def forget(self) -> None:
+        """Read every app anew: one has changed, and its rate is checked by no transaction."""
+        self._cache.forget_all()
+
     def send(
         self, principal: Principal, app_slug: str, event: Event, record: Recorder | None
     ) -> Accepted:
@@ -200,6 +204,10 @@ class _AudienceCache:
     def forget(self, principal: Principal, app_slug: str) -> None:
         with self._lock:
             self._entries.pop(_cache_key(principal, app_slug), None)
+
+    def forget_all(self) -> None:
+        with self._lock:
+            self._entries.clear()
 
 
 _MOST_AUDIENCES = 10_000
