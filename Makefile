@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check generate bench clean lock
+.PHONY: help demo serve test check generate bench selftest kills clean lock
 .PHONY: setup check-format check-lint check-mypy check-pyright check-imports check-dependencies check-generated \
 	check-spec check-repository
 
@@ -81,6 +81,13 @@ generate: $(VENV)/.dev ## Rebuilds the SDK and the server's edge from openapi.ya
 
 bench: $(VENV)/.dev ## Measures the promises of the performance document on this machine and prints the table.
 	$(BIN)/hookwright-bench $(ARGS)
+
+selftest: $(VENV)/.dev ## Proves the conformance suite: starts broken servers, each of which must fail the cases it names (minutes).
+	cd conformance-tests && ../$(BIN)/hookwright-conformance selftest --target target.example.yaml \
+		--launcher "../$(BIN)/python mutants/launch.py" $(ARGS)
+
+kills: $(VENV)/.dev ## Kills a server under load again and again and checks the history (ARGS="--kills 500").
+	$(BIN)/python -m hookwright_benchmarks.kill_campaign $(ARGS)
 
 clean: ## Removes .venv, caches and build products; never a database.
 	rm -rf $(VENV) out .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache \
