@@ -77,6 +77,18 @@ def test_leases_of_dead_sessions_are_taken_back(lab: StoreLab) -> None:
     ]
 
 
+def test_what_is_taken_back_keeps_its_place(lab: StoreLab) -> None:
+    """It was due before everything that waits, so that no row of deaths can starve it."""
+    lost = _lease(lab, "wrk_dead")
+    due_at = lab.clock.now
+    lab.clock.now += 5_000
+
+    [taken_back] = _recover(lab)
+
+    assert due_at == lab.row(tables.deliveries, lost)["next_attempt_at"]
+    assert due_at == taken_back.next_attempt_at
+
+
 def test_taking_back_goes_in_batches(lab: StoreLab) -> None:
     """No more than the limit at once, so that the writer is never held for long."""
     for _ in range(5):

@@ -25,7 +25,7 @@ _SENDING = deliveries.c.status == sa.literal_column("'sending'")
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """A delivery taken back from a dead session, due again at once."""
+    """A delivery taken back from a dead session; it is due again."""
 
     delivery_id: str
     message_id: str
@@ -75,7 +75,9 @@ def recover(
 ) -> list[Interrupted]:
     """Take back at most `limit` deliveries whose session is gone.
 
-    Each gets an attempt row `interrupted`, which does not count against its schedule.
+    Each gets an attempt row `interrupted`, which does not count against its schedule. It stays
+    due since the instant at which it was due before: behind a queue that each death lengthens,
+    it might wait for ever.
     """
     c = deliveries.c
     rows = connection.execute(
@@ -110,7 +112,7 @@ def recover(
             attempt_count=c.attempt_count + 1,
             uncounted_attempts=c.uncounted_attempts + 1,
             max_attempts=c.max_attempts + 1,
-            next_attempt_at=now_ms,
+            next_attempt_at=sa.func.coalesce(c.next_attempt_at, now_ms),
             lease_session=None,
             last_status_code=None,
             last_failure_reason="interrupted",
@@ -124,7 +126,7 @@ def recover(
             app_id=row.app_id,
             account_id=row.account_id,
             attempt=row.attempt_count + 1,
-            next_attempt_at=now_ms,
+            next_attempt_at=now_ms if row.next_attempt_at is None else row.next_attempt_at,
         )
         for row in rows
     ]
