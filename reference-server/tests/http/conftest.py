@@ -66,7 +66,7 @@ def shared_lab(template: Template, tmp_path_factory: pytest.TempPathFactory) -> 
         yield lab
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(shared_lab: Lab) -> Client:
     """The owner of the shared server's first account."""
     return shared_lab.client

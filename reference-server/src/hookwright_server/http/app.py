@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
 from flask import Response, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from hookwright_server.domain.contract import Limits
 from hookwright_server.errors import Refusal
@@ -34,7 +34,10 @@ def add_operations(
 
     def dispatch(operation: Operation, call: routes.Call, path: Mapping[str, str]) -> Response:
         if request.method != operation.method:  # HEAD, which routing adds to GET
-            raise MethodNotAllowed(valid_methods=[operation.method])
+            adapter = app.create_url_adapter(request)
+            raise MethodNotAllowed(adapter.allowed_methods() if adapter else [operation.method])
+        if request.environ["PATH_INFO"].startswith("//"):  # routing takes any number of slashes for one
+            raise NotFound
         try:
             _check_query()
             body = _read_body()
@@ -70,6 +73,8 @@ def _check_query() -> None:
         unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError as error:
         raise Refusal("validation_error", "The query is not UTF-8. Encode it anew.") from error
+    if any("\0" in name for name in request.args):
+        raise Refusal("validation_error", "A parameter's name holds U+0000. Remove it.")
 
 
 def _read_body() -> bytes:

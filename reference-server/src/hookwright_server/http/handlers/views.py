@@ -119,7 +119,7 @@ def attempt(row: AttemptRow) -> responses.Attempt:
         "failure_reason": cast("Any", row.failure_reason),
         "status_code": row.status_code,
         "latency_ms": row.latency_ms,
-        "response_body": text(row.response_body),
+        "response_body": None if row.status_code is None else text(row.response_body),
         "response_body_truncated": row.response_body_truncated,
         "request_headers": json.loads(row.request_headers),
         "created_at": instants.render(row.created_at),
