@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hookwright_server.domain import health, merge_patch
 from hookwright_server.domain.contract import Limits
 from hookwright_server.domain.health import Health
-from hookwright_server.domain.outgoing_headers import find_refusals
+from hookwright_server.domain.outgoing_headers import HeaderRefusal, find_refusals
 from hookwright_server.domain.signing import SecretFormatError, verify_secret_format
 from hookwright_server.domain.target_url import UrlNotAllowed
 from hookwright_server.errors import Fault, Refusal, invalid, not_found
@@ -220,6 +220,7 @@ class Endpoints:
             return {}
         if patch.headers is None:
             return None
+        _check_given_once(patch.headers)
         merged = self._open_headers(before)
         for name, value in patch.headers.items():
             same = [old for old in merged if old.lower() == name.lower()]
@@ -288,7 +289,16 @@ def _check_headers(headers: Mapping[str, str]) -> None:
         raise invalid(
             "/headers", "maxProperties", f"An endpoint has at most {_MAX_HEADERS} headers."
         )
-    refusals = find_refusals(headers.items())
+    _refuse(find_refusals(headers.items()))
+
+
+def _check_given_once(patch: Mapping[str, str | None]) -> None:
+    # The merge would let the last spelling of a name win, without a word.
+    found = find_refusals((name, value or "") for name, value in patch.items())
+    _refuse([refusal for refusal in found if refusal.reason == "header_name_duplicated"])
+
+
+def _refuse(refusals: Sequence[HeaderRefusal]) -> None:
     if refusals:
         faults = tuple(Fault(f"/headers/{_token(r.name)}", r.reason, r.message) for r in refusals)
         raise Refusal("header_not_allowed", refusals[0].message, faults)
