@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hookwright_benchmarks.results import Machine
 
-_PACKAGES = ("hookwright", "hookwright-server", "flask", "granian", "httpx", "sqlalchemy", "uvloop")
+_PACKAGES = ("aiohttp", "flask", "granian", "httptools", "httpx", "sqlalchemy", "uvloop")
 
 
 def describe(folder: Path) -> Machine:

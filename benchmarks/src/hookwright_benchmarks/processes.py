@@ -23,8 +23,11 @@ class ChildFailed(Exception):
 class Child:
     """`python -m MODULE`, asked and answering one JSON line at a time."""
 
-    def __init__(self, module: str, log: Path, *arguments: str, env: Mapping[str, str] | None = None):
+    def __init__(
+        self, module: str, log: Path, *arguments: str, env: Mapping[str, str] | None = None
+    ):
         self._log = log
+        self._module = module
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
@@ -60,7 +63,7 @@ class Child:
         finally:
             killer.cancel()
         if not line:
-            raise ChildFailed(f"{self._process.args}: {self.last_words()}")
+            raise ChildFailed(f"{self._module}: {self.last_words()}")
         return json.loads(line)
 
     def last_words(self) -> str:

@@ -1,4 +1,4 @@
-"""The machine's limit: how many requests a second wrk, or else a bare client, gets out of the sink."""
+"""The machine's limit: requests a second that wrk, or else a bare client, gets out of the sink."""
 
 from __future__ import annotations
 

@@ -129,9 +129,8 @@ class Publisher:
     def _request(self) -> bytes:
         number, order = self.result.sent, self._order
         self.result.sent += 1
-        body = (
-            f'{{"event_name":"bench.created","payload":{{"n":{100_000 + number},"pad":"{self._pad}"}}}}'
-        )
+        payload = f'{{"n":{100_000 + number},"pad":"{self._pad}"}}'
+        body = f'{{"event_name":"bench.created","payload":{payload}}}'
         app = order.apps[number % len(order.apps)]
         keyed = f"Idempotency-Key: {self._run}-{number}\r\n" if order.idempotency_keys else ""
         return (

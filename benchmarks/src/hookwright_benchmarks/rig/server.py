@@ -50,9 +50,7 @@ class Server:
         own = {f"HOOKWRIGHT_{key.upper()}": str(value) for key, value in settings.items()}
         kept = {k: v for k, v in os.environ.items() if not k.startswith("HOOKWRIGHT_")}
         arguments = ["serve", "--port", "0", "--database", str(folder / "bench.db"), "--json"]
-        self._child = Child(
-            module, folder / "server.log", *arguments, env=kept | _SETTINGS | own
-        )
+        self._child = Child(module, folder / "server.log", *arguments, env=kept | _SETTINGS | own)
         self.key = ""
         self.port = 0
         try:
@@ -70,9 +68,7 @@ class Server:
         """What both processes have used so far."""
         return Cost(cpu_seconds(self._child.pid), cpu_seconds(self.worker))
 
-    def app(
-        self, slug: str, endpoint_urls: Sequence[str], **columns: object
-    ) -> dict[str, str]:
+    def app(self, slug: str, endpoint_urls: Sequence[str], **columns: object) -> dict[str, str]:
         """Make an app with these endpoints; returns each endpoint's secret by its URL."""
         self._call("POST", "/v1/apps", {"name": slug, "slug": slug})
         made: dict[str, str] = {}

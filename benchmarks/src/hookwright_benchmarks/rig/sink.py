@@ -1,4 +1,4 @@
-"""The verifying sink: answers 200 to every delivery, checks every signature with an HMAC of its own.
+"""The verifying sink: answers 200, checks every signature with an HMAC of its own.
 
 Told by JSON lines on stdin: {"expect": {path: secret}}, {"report": true}, {"release": true}.
 Paths: what was told to expect is verified and noted; /limit is answered and nothing else;

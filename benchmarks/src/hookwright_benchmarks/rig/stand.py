@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +91,7 @@ class Stand:
 
 
 @contextmanager
-def stand(folder: Path, **settings: str) -> Iterator[Stand]:
+def stand(folder: Path, **settings: str) -> Generator[Stand]:
     """A stand on a fresh database, taken down at the end."""
     with (
         Server(folder, **settings) as server,

@@ -18,7 +18,7 @@ class Plan:
     quick: bool
     folder: Path
     say: Callable[[str], None]
-    _numbers: "count[int]" = field(default_factory=count)
+    _numbers: count[int] = field(default_factory=count)
 
     @property
     def runs(self) -> int:

@@ -1,0 +1,163 @@
+"""From the published event to the receiver, all on this machine: rates, loss, latency, cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from hookwright_benchmarks.results import Row, Target, at_least, at_most
+from hookwright_benchmarks.rig import limit
+from hookwright_benchmarks.rig.stand import Stand, Trial, percentile, stand
+from hookwright_benchmarks.suites.plan import Plan
+
+_PROBE_CONNECTIONS = 32
+_FIRST_SHARE, _STEP, _LEAST_RATE = 0.95, 0.9, 20.0
+_SOON_MS = 1_000.0
+_PAYLOADS = (500, 7_000)
+
+Found = defaultdict[str, list[float]]
+
+
+def throughput(plan: Plan) -> Iterator[Row]:
+    """The highest constant rate of arrival that the server keeps up with."""
+    found: Found = defaultdict(list)
+    with stand(plan.fresh_folder()) as bench:
+        bench.publish(rate=50, seconds=plan.of(2.0, 0.5), payload_bytes=500)
+        for run in range(plan.runs):
+            wrk = limit.requests_per_second(bench.sink_port, plan.of(3, 1), plan.folder)
+            found["wrk"].append(wrk)
+            for payload in _PAYLOADS:
+                plan.say(f"throughput: run {run + 1} of {plan.runs}, payload {payload} bytes")
+                trial = _sustained(bench, plan, payload)
+                _note(found, payload, trial, wrk)
+    return iter(_throughput_rows(found))
+
+
+def _sustained(bench: Stand, plan: Plan, payload: int) -> Trial:
+    """Go down from what a closed loop gets until the arrivals are kept up with."""
+    probe = bench.publish(
+        rate=0,
+        seconds=plan.of(3.0, 0.5),
+        payload_bytes=payload,
+        connections=_PROBE_CONNECTIONS,
+    )
+    rate = probe.accepted_per_s * _FIRST_SHARE
+    while True:
+        trial = bench.publish(rate=rate, seconds=plan.of(6.0, 1.0), payload_bytes=payload)
+        if _kept_up(trial) or rate < _LEAST_RATE or plan.quick:
+            return trial
+        plan.say(f"throughput: {rate:,.0f}/s is too fast")
+        rate *= _STEP
+
+
+def _kept_up(trial: Trial) -> bool:
+    """All accepted and delivered, and no queue grew: neither of requests nor of deliveries."""
+    return (
+        trial.accepted == trial.sent
+        and trial.received == trial.wanted
+        and trial.late_ms <= _SOON_MS
+        and percentile(trial.answer_ms, 0.99) <= _SOON_MS
+    )
+
+
+def _note(found: Found, payload: int, trial: Trial, wrk: float) -> None:
+    values = {
+        "accepted": trial.accepted_per_s,
+        "received": 100 * trial.received_share,
+        "duplicates": trial.duplicates,
+        "not genuine": trial.not_genuine,
+        "share": trial.delivered_per_s / wrk,
+        "answer p50": percentile(trial.answer_ms, 0.5),
+        "answer p99": percentile(trial.answer_ms, 0.99),
+        "arrival p50": percentile(trial.arrival_ms, 0.5),
+        "arrival p99": percentile(trial.arrival_ms, 0.99),
+        "door": trial.micros_per_message(trial.cost.door),
+        "worker": trial.micros_per_message(trial.cost.worker),
+    }
+    for name, value in values.items():
+        found[f"{payload} {name}"].append(value)
+
+
+def _throughput_rows(found: Found) -> Iterator[Row]:
+    def row(key: str, promise: str, unit: str, target: Target | None = None, note: str = "") -> Row:
+        return Row("throughput", promise, unit, tuple(found[key]), target, note)
+
+    small, large = _PAYLOADS
+    how = (
+        "Open loop, 2 endpoints a message, 10 apps, an Idempotency-Key on every request; the "
+        "highest rate at which all is accepted and delivered within a second."
+    )
+    yield row(f"{small} accepted", "accepted messages/s, 500 B", "1/s", at_least(700), how)
+    yield row(f"{large} accepted", "accepted messages/s, 7 KB", "1/s")
+    yield row("wrk", f"limit: {limit.name()} on the same sink", "1/s")
+    yield row(
+        f"{small} share",
+        "deliveries/s ÷ limit on the same sink",
+        "ratio",
+        at_least(0.06),
+        "The sink answers the limit's requests without verifying; deliveries it verifies.",
+    )
+    yield row(f"{small} received", "received of what was accepted, 500 B", "%", at_least(100))
+    yield row(f"{large} received", "received of what was accepted, 7 KB", "%", at_least(100))
+    yield row(f"{small} not genuine", "deliveries whose signature is wrong", "", at_most(0))
+    yield row(f"{small} duplicates", "duplicates", "")
+    for which, what in (("answer", "due → 202"), ("arrival", "202 → received")):
+        for part in ("p50", "p99"):
+            promise = f"{what} at the sustained rate, {part}"
+            yield row(f"{small} {which} {part}", promise, "ms")
+    yield row(f"{small} door", "CPU of the front door a message, with 2 deliveries", "µs")
+    yield row(f"{small} worker", "CPU of the worker a message, with 2 deliveries", "µs")
+
+
+def latency(plan: Plan) -> Iterator[Row]:
+    """How soon a delivery arrives after its 202, at 50 messages a second."""
+    found: Found = defaultdict(list)
+    with stand(plan.fresh_folder()) as bench:
+        bench.publish(rate=50, seconds=plan.of(3.0, 0.5), payload_bytes=500)
+        for run in range(plan.runs):
+            plan.say(f"latency: run {run + 1} of {plan.runs}")
+            trial = bench.publish(rate=50, seconds=plan.of(20.0, 1.0), payload_bytes=500)
+            for part, share in (("p50", 0.5), ("p99", 0.99)):
+                found[f"arrival {part}"].append(percentile(trial.arrival_ms, share))
+                found[f"answer {part}"].append(percentile(trial.answer_ms, share))
+    for part, most in (("p50", 3.0), ("p99", 20.0)):
+        yield Row(
+            "latency",
+            f"202 → received at 50 messages/s, {part}",
+            "ms",
+            tuple(found[f"arrival {part}"]),
+            at_most(most),
+        )
+    for part in ("p50", "p99"):
+        values = tuple(found[f"answer {part}"])
+        yield Row("latency", f"due → 202 at 50 messages/s, {part}", "ms", values)
+
+
+def api_cost(plan: Plan) -> Iterator[Row]:
+    """What accepting costs by itself: messages of an app without endpoints."""
+    found: Found = defaultdict(list)
+    with stand(plan.fresh_folder()) as bench:
+        for run in range(plan.runs):
+            plan.say(f"api-cost: run {run + 1} of {plan.runs}")
+            for name, keyed in (("keyed", True), ("plain", False)):
+                trial = bench.publish(
+                    to_nobody=True,
+                    rate=0,
+                    connections=_PROBE_CONNECTIONS,
+                    seconds=plan.of(4.0, 0.5),
+                    payload_bytes=500,
+                    idempotency_keys=keyed,
+                )
+                found[f"{name} worker"].append(trial.micros_per_message(trial.cost.worker))
+                found["door"].append(trial.micros_per_message(trial.cost.door))
+    note = "Closed loop, 32 connections, an app without endpoints; the whole worker process."
+    yield Row(
+        "api-cost",
+        "CPU of the worker an accepted message",
+        "µs",
+        tuple(found["keyed worker"]),
+        None,
+        note,
+    )
+    yield Row("api-cost", "the same without Idempotency-Key", "µs", tuple(found["plain worker"]))
+    yield Row("api-cost", "CPU of the front door a request", "µs", tuple(found["door"]))
