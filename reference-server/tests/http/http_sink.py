@@ -32,6 +32,11 @@ def waits(*seconds: float, **more: Any) -> Document:
     return {"delays_seconds": list(seconds), "jitter": 0, **more}
 
 
+def path_to(endpoint: Document) -> str:
+    """The path of an endpoint."""
+    return f"/v1/apps/{endpoint['app_slug']}/endpoints/{endpoint['id']}"
+
+
 def parsed(instant: str) -> datetime:
     """An instant of the API."""
     return datetime.fromisoformat(instant)

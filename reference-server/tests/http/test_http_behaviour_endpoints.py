@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from http_lab import Client, Document, Lab, eventually
-from http_sink import ONCE, Open, reply, waits
+from http_sink import ONCE, Open, path_to, reply, waits
 
 NOWHERE = "http://127.0.0.1:1/hook"
 _RESERVED = (
@@ -23,10 +23,6 @@ def slug(client: Client) -> str:
     """An app on the module's server."""
     slug: str = client.new_app()["slug"]
     return slug
-
-
-def path_to(endpoint: Document) -> str:
-    return f"/v1/apps/{endpoint['app_slug']}/endpoints/{endpoint['id']}"
 
 
 # Fields

@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 from http_lab import Client, Document, Lab, eventually
-from http_sink import ONCE, Open, Sink, reply, waits
+from http_sink import ONCE, Open, Sink, path_to, reply, waits
 from standardwebhooks import Webhook
 
 NOWHERE = "http://127.0.0.1:1/hook"
-
-
-def path_to(endpoint: Document) -> str:
-    return f"/v1/apps/{endpoint['app_slug']}/endpoints/{endpoint['id']}"
 
 
 @pytest.fixture
@@ -31,6 +27,7 @@ def deliver(client: Client, endpoint: Document) -> Document:
 
 
 def health_of(client: Client, endpoint: Document) -> Document:
+    """The endpoint's health as it reads now."""
     health: Document = client.get(path_to(endpoint)).require(200)["health"]
     return health
 

@@ -9,15 +9,11 @@ from datetime import UTC, datetime
 
 import pytest
 from http_lab import Client, Document, Lab
-from http_sink import Got, Open, Sink, seconds_between
+from http_sink import Got, Open, Sink, path_to, seconds_between
 from standardwebhooks import Webhook, WebhookVerificationError
 
 _OWN = "whsec_" + base64.b64encode(b"own secret, 24 bytes ok!").decode()
 _DAY = "PT86400S"
-
-
-def path_to(endpoint: Document) -> str:
-    return f"/v1/apps/{endpoint['app_slug']}/endpoints/{endpoint['id']}"
 
 
 def deliver(client: Client, endpoint: Document, sink: Sink) -> Got:
@@ -30,6 +26,7 @@ def deliver(client: Client, endpoint: Document, sink: Sink) -> Got:
 
 @pytest.fixture
 def receiver(sink: Open) -> Sink:
+    """Answers 200 always."""
     return sink()
 
 

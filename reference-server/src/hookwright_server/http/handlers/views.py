@@ -24,8 +24,8 @@ def instant(at_ms: int | None) -> str | None:
 
 
 def text(raw: bytes | None) -> str | None:
-    """Bytes from outside as text that JSON can carry; what is no UTF-8 is replaced."""
-    return None if raw is None else raw.decode("utf-8", "replace")
+    """Bytes from outside as text that the contract allows: no UTF-8, and NUL, is replaced."""
+    return None if raw is None else raw.decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
 def app(row: AppRow) -> responses.App:

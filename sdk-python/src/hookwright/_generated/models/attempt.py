@@ -32,7 +32,9 @@ class Attempt:
     latency_ms: int | None
     """From the start of the attempt to the end of the answer. At least 0."""
     response_body: str | None
-    """The first 4 KiB of the answer's body as text; null without an answer."""
+    """The first 4 KiB of the answer's body as text; null without an answer. What is no UTF-8, and
+    NUL, reads as U+FFFD.
+    """
     response_body_truncated: bool
     """Whether the answer's body was longer."""
     request_headers: dict[str, str]
