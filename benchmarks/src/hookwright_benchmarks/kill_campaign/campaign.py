@@ -37,7 +37,7 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
 _RETRIES = {"delays_seconds": [0.2, 0.5, 1, 2, 3, 5], "max_attempts": 30, "jitter": 0.5}
 _LOAD_S = 30.0
 _IN_FLIGHT = 3  # one of them could be answered in the very moment of the kill
-_DRAIN_S = 60.0
+_DRAIN_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,12 @@ class Stage:
 
     def under_load(self) -> bool:
         """Deliveries are being sent, and publishes wait for their answers."""
-        return len(self.sink.in_flight()) >= _IN_FLIGHT and waiting(self.publishers) > 0
+        slow = [
+            endpoint
+            for endpoint, _ in self.sink.in_flight()
+            if self.plan.behaviours[endpoint].delay_s[0] > 0
+        ]
+        return len(slow) >= _IN_FLIGHT and waiting(self.publishers) > 0
 
     def kill(self, kind: KillKind) -> None:
         """Kill once work is in flight. TimeoutError when that does not come about."""

@@ -90,7 +90,10 @@ class Verdict:
     in_flight: int
     """Deliveries that were being sent at a kill."""
     resumed_after_s: tuple[float, ...]
-    """For each of those, the time from the kill to its next attempt, in order."""
+    """For each of those, the time to its next attempt, in order; from the last kill before that,
+    since a kill may come before everything has been taken up again."""
+    waited_s: tuple[float, ...]
+    """The same from the kill that cut it off, through all further kills."""
     idle_kills: tuple[str, ...]
     """Counted kills that hit nothing in flight: they prove nothing."""
     faults: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
@@ -122,7 +125,7 @@ def judge(history: History) -> Verdict:
     for receipt in sorted(history.receipts, key=lambda r: r.at):
         by_pair[receipt.endpoint, receipt.message_id].append(receipt)
     hit = _in_flight(history)
-    resumed, not_resumed = _resumed(hit, by_pair)
+    waits, not_resumed = _resumed(hit, by_pair)
     duplicates = list(_duplicates(by_pair))
     found = {
         **_delivery_faults(history, by_pair),
@@ -138,7 +141,8 @@ def judge(history: History) -> Verdict:
         recovered=_recovered(history),
         duplicates=len(duplicates),
         in_flight=sum(len(receipts) for receipts in hit.values()),
-        resumed_after_s=tuple(sorted(resumed)),
+        resumed_after_s=tuple(sorted(since_last for since_last, _ in waits)),
+        waited_s=tuple(sorted(waited for _, waited in waits)),
         idle_kills=tuple(
             f"{kill.kind} at {kill.at:.3f}"
             for kill in counted
@@ -248,15 +252,17 @@ def _in_flight(history: History) -> dict[float, list[Receipt]]:
 
 def _resumed(
     hit: Mapping[float, Sequence[Receipt]], by_pair: Mapping[Pair, Sequence[Receipt]]
-) -> tuple[list[float], list[str]]:
-    waits: list[float] = []
+) -> tuple[list[tuple[float, float]], list[str]]:
+    instants = sorted(hit)
+    waits: list[tuple[float, float]] = []
     never: list[str] = []
     for at, receipts in hit.items():
         for receipt in receipts:
             pair = (receipt.endpoint, receipt.message_id)
             later = [each.at for each in by_pair[pair] if each.at > at]
             if later:
-                waits.append(later[0] - at)
+                last_kill = instants[bisect_left(instants, later[0]) - 1]
+                waits.append((later[0] - last_kill, later[0] - at))
             else:
                 never.append(f"{receipt.message_id} at {receipt.endpoint}")
     return waits, never

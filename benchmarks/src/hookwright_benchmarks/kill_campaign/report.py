@@ -46,6 +46,7 @@ def document(result: Result) -> dict[str, Any]:
         "idle_kills": list(verdict.idle_kills),
         "in_flight_at_kills": verdict.in_flight,
         "resumed_after_seconds": _spread(verdict.resumed_after_s),
+        "waited_through_further_kills_seconds": _spread(verdict.waited_s),
         "resume_limit_seconds": RESUME_LIMIT_S,
         "restart_seconds": _spread(result.restart_s),
         "delivery_statuses": dict(result.statuses),
@@ -66,6 +67,8 @@ def lines(result: Result) -> Iterator[str]:
     yield f"duplicates     {told['duplicates']}, each after a kill and with the same webhook-id"
     yield f"in flight      {told['in_flight_at_kills']} deliveries were cut off"
     yield f"sent again     {_spread_text(told['resumed_after_seconds'])} after the kill"
+    waited = told["waited_through_further_kills_seconds"]
+    yield f"               {_spread_text(waited)} when further kills came first"
     yield f"restart        {_spread_text(told['restart_seconds'])}"
     yield f"SIGTERM        exit code {told['exit_code_after_sigterm']}"
     yield f"doctor         exit code {told['doctor']['exit_code']}"
