@@ -113,6 +113,15 @@ def test_a_fault_is_found(fault: str) -> None:
     assert not verdict.sound
 
 
+def test_further_kills_restart_the_clock() -> None:
+    """What was cut off cannot go on while the server is dead again; both times are told."""
+    again = Kill(11.5, "start", publishing=0, counted=False)
+
+    verdict = judge(replace(_SOUND, kills=[*_SOUND.kills, again]))
+
+    assert ((0.5,), (2.0,)) == (verdict.resumed_after_s, verdict.waited_s)
+
+
 def test_a_row_too_many_is_a_partial_fan_out() -> None:
     """Fan-out is all delivery rows or none, and each once."""
     message = StoredMessage("msg_1", 2, {"one": 0, "two": 0, "two again": 0})

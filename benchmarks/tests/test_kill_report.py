@@ -22,6 +22,7 @@ RESULT = Result(
         duplicates=2,
         in_flight=12,
         resumed_after_s=(1.0, 2.0, 3.0),
+        waited_s=(1.0, 2.0, 9.0),
         idle_kills=(),
     ),
     kills={"group": 2},
