@@ -16,6 +16,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "egr
 from egress_lab import Receiver, Script
 from http_lab import Client, Lab, make_template, open_lab
 from http_live import LiveServer, serve_live
+from http_receivers import Mailbox
 from http_sink import Sink
 
 from hookwright_server.services.accounts import NewAccount
@@ -107,3 +108,12 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """`hookwright-server serve` as it is installed, on a free port."""
     with serve_live(tmp_path_factory.mktemp("live")) as server:
         yield server
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Mailbox, str]]:
+    """A mailbox and the URL that it receives at."""
+    box = Mailbox()
+    receiver = box.start()
+    yield box, receiver.url()
+    receiver.stop()
