@@ -7,13 +7,16 @@ from datetime import timedelta
 from typing import Protocol
 
 from hookwright_server.clock import TestClock
-from hookwright_server.errors import Refusal
+from hookwright_server.domain.instants import LATEST_MS
+from hookwright_server.errors import Refusal, invalid
 
 _FORM = re.compile(
     r"P(?:(?P<days>\d+)D)?"
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
 )
 _LONGEST_STEP_S = 60.0
+# What is planned from here on still has a date.
+_LATEST_MS = LATEST_MS - 365 * 86_400_000
 
 
 class Deliverer(Protocol):
@@ -48,6 +51,8 @@ class TestClockService:
                 "not_found", "This server has no test clock. The operator switches it on."
             )
         until = clock.now_ms() + _milliseconds(duration)
+        if until > _LATEST_MS:
+            raise invalid("/advance", "maximum", "The clock does not go beyond the year 9998.")
         self._settle()
         while (due_at := self._deliverer.next_due_at()) is not None and due_at <= until:
             clock.advance_to(due_at)
