@@ -21,6 +21,7 @@ from hookwright_benchmarks.rig.lines import say
 
 _GRACE_S = 15.0
 _TICK_S = 0.001
+_FIRST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Publisher:
     def __init__(self, order: Order) -> None:
         self._order = order
         self._free: list[Connection] = []
+        self._open = 0
+        self._opening: set[asyncio.Task[None]] = set()
         self._waiting: deque[tuple[int, bytes]] = deque()
         self.result = Published()
         self._idle = asyncio.Event()
@@ -64,12 +67,9 @@ class Publisher:
 
     async def run(self) -> Published:
         """Publish for the ordered time, then wait for the answers that are still to come."""
-        order, loop = self._order, asyncio.get_running_loop()
-        for _ in range(order.connections):
-            _, connection = await loop.create_connection(
-                lambda: Connection(self), "127.0.0.1", order.port
-            )
-            self._free.append(connection)
+        order = self._order
+        first = order.connections if not order.rate else min(_FIRST, order.connections)
+        await asyncio.gather(*(self._connect() for _ in range(first)))
         self.result.began = time.monotonic_ns()
         self._until = self.result.began + int(order.seconds * 1e9)
         if order.rate:
@@ -93,14 +93,30 @@ class Publisher:
             self.result.accepted.append((json.loads(body)["message_id"], due, now))
         if not self._order.rate and now < self._until:
             connection.send(now, self._request())
-        elif self._waiting:
+        else:
+            self._idle_again(connection)
+        self._idle.set()
+
+    def lost(self, connection: Connection, *, asked: bool) -> None:
+        self._open -= 1
+        if asked:
+            self._count("connection lost")
+        else:
+            self._free.remove(connection)  # nobody used it for long: the server closed it
+
+    async def _connect(self) -> None:
+        self._open += 1
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(
+            lambda: Connection(self), "127.0.0.1", self._order.port
+        )
+        self._idle_again(connection)
+
+    def _idle_again(self, connection: Connection) -> None:
+        if self._waiting:
             connection.send(*self._waiting.popleft())
         else:
             self._free.append(connection)
-            self._idle.set()
-
-    def lost(self) -> None:
-        self._count("connection lost")
 
     def _count(self, status: str) -> None:
         self.result.statuses[status] = self.result.statuses.get(status, 0) + 1
@@ -118,8 +134,12 @@ class Publisher:
         request = self._request()
         if self._free:
             self._free.pop().send(due, request)
-        else:
-            self._waiting.append((due, request))
+            return
+        self._waiting.append((due, request))
+        if self._open < self._order.connections:
+            opening = asyncio.get_running_loop().create_task(self._connect())
+            self._opening.add(opening)
+            opening.add_done_callback(self._opening.discard)
 
     async def _answered(self) -> None:
         while sum(self.result.statuses.values()) < self.result.sent:
@@ -161,8 +181,7 @@ class Connection(asyncio.Protocol):
         self._parser.feed_data(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._due:
-            self._publisher.lost()
+        self._publisher.lost(self, asked=bool(self._due))
 
     def on_body(self, data: bytes) -> None:
         self._body += data

@@ -31,8 +31,8 @@ _CLAIM = 500
 _ENDPOINTS = 200
 _PLAIN_INDEX = "CREATE INDEX bench_due ON deliveries (next_attempt_at) WHERE status = 'pending'"
 _PLAIN_DUE = """
-SELECT d.rowid, d.endpoint_id, d.fence + 1, d.id, d.message_id, d.event_name, d.attempt_count,
-    d.uncounted_attempts, d.created_at, m.created_at, m.payload
+SELECT d.rowid, d.id, d.message_id, d.endpoint_id, d.event_name, d.attempt_count,
+    d.uncounted_attempts, d.fence + 1, d.created_at, m.created_at, m.payload
 FROM deliveries AS d INDEXED BY bench_due CROSS JOIN messages AS m ON m.id = d.message_id
 WHERE d.status = 'pending' AND d.next_attempt_at <= ? ORDER BY d.next_attempt_at LIMIT ?
 """
@@ -187,8 +187,8 @@ def _plain_claim(tx: Connection) -> int:
     raw = tx.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
     rows = raw.execute(_PLAIN_DUE, (SystemClock().now_ms(), _CLAIM)).fetchall()
-    raw.executemany(_PLAIN_LEASE, ((_SESSION, row[2], row[0]) for row in rows))
-    return len([Leased(*row[3:5], row[1], *row[5:8], row[2], *row[8:]) for row in rows])
+    raw.executemany(_PLAIN_LEASE, ((_SESSION, row[7], row[0]) for row in rows))
+    return len([Leased(*row[1:]) for row in rows])
 
 
 def _with_plain_index(path: Path) -> SqliteDatabase:
