@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "egress")]
-
 from egress_lab import Receiver, Script
-from http_lab import Client, Lab, make_template, open_lab
+from http_lab import Client, Lab, OpenLab, StartReceiver, Template, make_template, open_lab
 from http_live import LiveServer, serve_live
-from http_receivers import Mailbox
 from http_sink import Sink
-
-from hookwright_server.services.accounts import NewAccount
-
-Template = tuple[Path, tuple[NewAccount, NewAccount]]
-OpenLab = Callable[..., Lab]
-Start = Callable[..., Receiver]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -74,7 +62,7 @@ def client(shared_lab: Lab) -> Client:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Start]:
+def receiver() -> Iterator[StartReceiver]:
     """Start receivers: `receiver(script)`; they stop at the end."""
     started: list[Receiver] = []
 
@@ -108,12 +96,3 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """`hookwright-server serve` as it is installed, on a free port."""
     with serve_live(tmp_path_factory.mktemp("live")) as server:
         yield server
-
-
-@pytest.fixture
-def mailbox() -> Iterator[tuple[Mailbox, str]]:
-    """A mailbox and the URL that it receives at."""
-    box = Mailbox()
-    receiver = box.start()
-    yield box, receiver.url()
-    receiver.stop()

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import sqlalchemy as sa
+from egress_lab import Receiver
 from flask import Flask
 
 from hookwright_server.clock import SystemClock
@@ -35,6 +36,11 @@ _NUMBERS = count(1)
 
 Document = dict[str, Any]
 Headers = Mapping[str, str]
+Template = tuple[Path, tuple[NewAccount, NewAccount]]
+"""A folder with a prepared database, and the accounts in it."""
+OpenLab = Callable[..., "Lab"]
+StartReceiver = Callable[..., Receiver]
+NO_HEADERS: Headers = {}
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,11 @@ class Answer:
 
 
 def call_wsgi(
-    app: Flask, method: str, target: str, headers: Headers = {}, body: bytes | io.BytesIO = b""
+    app: Flask,
+    method: str,
+    target: str,
+    headers: Headers = NO_HEADERS,
+    body: bytes | io.BytesIO = b"",
 ) -> Answer:
     """Send exactly this to the WSGI application; `target` is path and query as on the wire.
 
@@ -104,7 +114,7 @@ def call_wsgi(
         key = name.upper().replace("-", "_")
         environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
     started: list[tuple[str, list[tuple[str, str]]]] = []
-    chunks = app(environ, lambda status, head, error=None: started.append((status, head)))  # type: ignore[arg-type,return-value]  # we never stream
+    chunks = app(environ, lambda status, head, error=None: started.append((status, head)))  # type: ignore[arg-type]  # write() is for callables of old
     try:
         content = b"".join(chunks)
     finally:
@@ -128,7 +138,11 @@ class Client:
     key: str | None
 
     def send(
-        self, method: str, target: str, headers: Headers = {}, body: bytes | io.BytesIO = b""
+        self,
+        method: str,
+        target: str,
+        headers: Headers = NO_HEADERS,
+        body: bytes | io.BytesIO = b"",
     ) -> Answer:
         """Send these bytes."""
         own = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
@@ -205,9 +219,10 @@ class Client:
     def finished(self, delivery_id: str, *statuses: str) -> Document:
         """The delivery once it has come to one of `statuses` (default: any end)."""
         wanted = statuses or ("delivered", "failed", "dead_letter", "cancelled")
-        return eventually(
-            lambda: self.delivery(delivery_id), lambda row: row["status"] in wanted
+        row: Document = eventually(
+            lambda: self.delivery(delivery_id), lambda found: found["status"] in wanted
         )
+        return row
 
 
 def eventually(
@@ -308,10 +323,10 @@ def make_template(folder: Path) -> tuple[NewAccount, NewAccount]:
 
 @contextmanager
 def open_lab(
-    template: Path, accounts: tuple[NewAccount, NewAccount], folder: Path, **changed: Any
+    prepared: Path, accounts: tuple[NewAccount, NewAccount], folder: Path, **changed: Any
 ) -> Iterator[Lab]:
-    """A server on a copy of the template; it delivers until the end."""
-    for path in template.iterdir():
+    """A server on a copy of a prepared database; it delivers until the end."""
+    for path in prepared.iterdir():
         shutil.copy(path, folder / path.name)
     settings = settings_of(folder, **changed)
     server = build(settings)

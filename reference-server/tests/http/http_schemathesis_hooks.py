@@ -32,14 +32,14 @@ _SPENT_BY = {"apps.delete", "endpoints.delete", "api_keys.delete", "deliveries.r
 
 def seed(client: Client) -> Counter[str]:
     """Let `client`'s server be the one; the result counts successes by operation id."""
-    _STATE["client"] = client
-    _STATE["succeeded"] = Counter()
+    succeeded: Counter[str] = Counter()
+    _STATE.update(client=client, succeeded=succeeded)
     _things.cache_clear()
-    return _STATE["succeeded"]
+    return succeeded
 
 
 @schemathesis.hook
-def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """Make a request that is meant to succeed one that can."""
     meta = case.meta
     if meta is None or meta.generation.mode != GenerationMode.POSITIVE:
@@ -56,18 +56,18 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
 
 
 @schemathesis.hook
-def after_call(context: HookContext, case: Case, response: Any) -> None:
+def after_call(context: HookContext, case: Case[Any], response: Any) -> None:
     """Count successes."""
     if response.status_code < 300:
         _STATE["succeeded"][_operation_id(case)] += 1
 
 
-def _operation_id(case: Case) -> str:
+def _operation_id(case: Case[Any]) -> str:
     found: str = case.operation.definition.raw["operationId"]
     return found
 
 
-def _put_in_names(case: Case) -> None:
+def _put_in_names(case: Case[Any]) -> None:
     operation_id = _operation_id(case)
     fresh = operation_id in _SPENT_BY
     # What is published goes to one endpoint, not to all that were created meanwhile.

@@ -118,7 +118,8 @@ class Sink:
 
     def wait_for(self, count: int) -> Sequence[Got]:
         """The requests once there are so many."""
-        return eventually(lambda: list(self.got), lambda got: len(got) >= count)
+        got: Sequence[Got] = eventually(lambda: list(self.got), lambda got: len(got) >= count)
+        return got
 
     @property
     def last(self) -> Got:

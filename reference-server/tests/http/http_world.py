@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from http_lab import JSON, Answer, Client, Headers, path_of, request_examples
+from http_lab import JSON, NO_HEADERS, Answer, Client, Headers, path_of, request_examples
 
 from hookwright_server.http.edge.operations import OPERATIONS, Operation
 from hookwright_server.ids import Ids
@@ -95,7 +95,7 @@ def request(
     operation: Operation,
     path: str,
     url: str,
-    headers: Headers = {},
+    headers: Headers = NO_HEADERS,
 ) -> Answer:
     """Ask for `operation` at `path` with a body that the contract shows."""
     body = example_of(operation, url)
@@ -108,5 +108,3 @@ def request(
         return client.send(operation.method, path, headers)
     named = {name.replace("-", "_"): value for name, value in {**JSON, **headers}.items()}
     return client.call(operation.method, path, body, **named)
-
-

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from http_lab import PRIVATE_OPERATIONS, Answer, Client, Lab, open_lab
+from http_lab import PRIVATE_OPERATIONS, Answer, Client, Lab, Template, open_lab
 from http_world import UNKNOWN, Tenant, Things, make_things, request, settle
 
 from hookwright_server.domain.contract import SCOPES
@@ -51,9 +51,9 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(template: tuple[object, object], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Two accounts, two environments, bound keys, and keys that are no longer valid."""
-    with open_lab(*template, tmp_path_factory.mktemp("world")) as lab:  # type: ignore[arg-type]
+    with open_lab(*template, tmp_path_factory.mktemp("world")) as lab:
         yield _world(lab)
 
 
@@ -68,7 +68,7 @@ def _world(lab: Lab) -> World:
         "other environment": settle(owner.with_key(lab.owner.test_key), NOWHERE),
         "key of another app": Tenant(bound, bound_things.things, bound_things.cursors),
     }
-    by_scope = {
+    by_scope: dict[str, Client] = {
         scope: owner.with_key(owner.new_key(scope)["key"]) for scope in SCOPES if scope != "admin"
     }
     return World(lab, victim, others, by_scope, dead)
@@ -127,7 +127,15 @@ def test_without_a_valid_key_nothing_is_served(world: World, operation: Operatio
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Bearer", "Bearer ", "Basic YTpi", "bearer\thw_live_x", "Bearer hw_live_x, Bearer y", "\x00"],
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic YTpi",
+        "bearer\thw_live_x",
+        "Bearer hw_live_x, Bearer y",
+        "\x00",
+    ],
 )
 def test_a_malformed_authorization_header_is_refused(world: World, header: str) -> None:
     """Other schemes, empty values and lists are 401."""
@@ -337,6 +345,34 @@ def test_a_key_cannot_pass_for_the_other_environment(world: World) -> None:
     forged = world.lab.owner.test_key.replace("hw_test_", "hw_live_")
 
     assert 401 == world.lab.client.with_key(forged).get("/v1/apps").status
+
+
+def test_the_dash_is_no_app_without_a_bound_key(world: World) -> None:
+    """On operations about one app `-` names nothing for a key that is not bound."""
+    client = world.victim.client
+    answers = [
+        client.get("/v1/apps/-"),
+        client.patch("/v1/apps/-", {}),
+        client.delete("/v1/apps/-"),
+        client.post("/v1/apps/-/trigger", {"event_name": "a", "payload": {}}),
+        client.post("/v1/apps/-/rotate-secret", {}),
+        client.post("/v1/apps/-/endpoints", {"url": NOWHERE}),
+    ]
+
+    assert [404] * 6 == [answer.status for answer in answers]
+    assert 400 == client.put("/v1/apps/-", {}).status
+
+
+def test_a_key_of_a_deleted_app_is_dead(world: World) -> None:
+    """Even when its slug is used again."""
+    client = world.victim.client
+    slug = client.new_app()["slug"]
+    key = client.with_key(client.new_key("read", app_slug=slug)["key"])
+    before = key.get(f"/v1/apps/{slug}").status
+    client.delete(f"/v1/apps/{slug}").require(204)
+    client.new_app(slug=slug)
+
+    assert [200, 401] == [before, key.get(f"/v1/apps/{slug}").status]
 
 
 def _told(answer: Answer, things: Things) -> tuple[int, dict[str, str], bytes]:

@@ -19,7 +19,7 @@ NOWHERE = "http://127.0.0.1:1/hook"
 _FEW = settings(max_examples=80)
 
 # One valid body for each place where JSON is taken, with a member for anything.
-_PLACES = {
+_PLACES: dict[str, tuple[str, Document]] = {
     "app": ("/v1/apps", {"name": "x", "metadata": {}}),
     "patch": ("/v1/apps/{app_slug}", {"metadata": {}}),
     "endpoint": ("/v1/apps/{app_slug}/endpoints", {"url": NOWHERE, "metadata": {}}),
@@ -108,9 +108,7 @@ def _post(client: Client, path: str, body: bytes, headers: Headers = JSON) -> An
 
 @pytest.mark.parametrize("place", _PLACES)
 @pytest.mark.parametrize("kind", _MALFORMED)
-def test_malformed_json_is_refused(
-    client: Client, things: Things, place: str, kind: str
-) -> None:
+def test_malformed_json_is_refused(client: Client, things: Things, place: str, kind: str) -> None:
     """Every operation that takes a body tells what is wrong with the JSON."""
     path = _PLACES[place][0].format(**things.__dict__)
     answer = _refused(_post(client, path, _MALFORMED[kind]), 400)
@@ -147,9 +145,7 @@ def test_200_000_keys_are_refused(client: Client, things: Things) -> None:
 
 @pytest.mark.parametrize("place", _PLACES)
 @pytest.mark.parametrize("wrong", [None, True, 7, 1.5, "text", [], [1], {}, {"a": 1}])
-def test_wrong_types_are_refused(
-    client: Client, things: Things, place: str, wrong: object
-) -> None:
+def test_wrong_types_are_refused(client: Client, things: Things, place: str, wrong: object) -> None:
     """A member of another type is a 400 that points at the member."""
     path, valid = _PLACES[place]
     for name, right in valid.items():
@@ -289,9 +285,7 @@ def test_a_required_body_is_missed(client: Client) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_body_where_none_belongs_is_refused(
-    client: Client, things: Things, method: str
-) -> None:
+def test_a_body_where_none_belongs_is_refused(client: Client, things: Things, method: str) -> None:
     """What would be ignored is told instead."""
     path = f"/v1/apps/{things.app_slug}/endpoints/{things.endpoint_id}"
     _refused(client.send(method, path, JSON, b'{"force": true}'), 400)
@@ -368,7 +362,11 @@ def test_odd_paths_are_refused(client: Client, target: str, status: int) -> None
 def test_odd_ids_are_refused(client: Client, things: Things, name: str) -> None:
     """Ids that cannot be are 400, ids that nobody has are 404, for every kind of thing."""
     base = f"/v1/apps/{things.app_slug}"
-    for path in (f"{base}/endpoints/{name}", f"{base}/messages/{name}", f"{base}/deliveries/{name}"):
+    for path in (
+        f"{base}/endpoints/{name}",
+        f"{base}/messages/{name}",
+        f"{base}/deliveries/{name}",
+    ):
         _refused(client.get(path), 400, 404)
     _refused(client.delete(f"/v1/api-keys/{name}"), 400, 404)
 
@@ -396,11 +394,34 @@ def test_head_is_refused_without_a_body(client: Client) -> None:
     assert (405, b"", "GET, POST") == (answer.status, answer.body, answer.headers["allow"])
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("X-A", value)
+            for value in ("a\r\nB: c", "a\nb", "a\0b", "\u00e9", " a", "a ", "", "\t")
+        ),
+        *((name, "v") for name in ("X A", "X:A", "", "X\r\nA", "\u00e9", "X\0", "x" * 129)),
+        ("X-A", "v" * 2049),
+    ],
+)
+def test_malformed_headers_are_refused(
+    client: Client, things: Things, name: str, value: str
+) -> None:
+    """CR, LF, NUL, blanks around and what is not visible ASCII cannot get in."""
+    body = {"url": NOWHERE, "headers": {name: value}}
+    answer = client.post(f"/v1/apps/{things.app_slug}/endpoints", body)
+
+    _refused(answer, 400, 422)
+
+
 # Anything at all
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -415,7 +436,10 @@ def test_any_bytes_are_refused(client: Client, things: Things, body: bytes, plac
     _refused(_post(client, _PLACES[place][0].format(**things.__dict__), body))
 
 
-@given(extra=st.dictionaries(st.text(max_size=8), _json, min_size=1, max_size=3), place=st.sampled_from(sorted(_PLACES)))
+@given(
+    extra=st.dictionaries(st.text(max_size=8), _json, min_size=1, max_size=3),
+    place=st.sampled_from(sorted(_PLACES)),
+)
 @_FEW
 def test_any_unknown_members_are_refused(
     client: Client, things: Things, extra: Document, place: str

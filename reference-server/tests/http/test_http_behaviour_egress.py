@@ -331,6 +331,7 @@ def _outcomes(lab: Lab, client: Client, slug: str) -> list[tuple[str, str | None
     def read() -> list[tuple[str, str | None]]:
         return lab.database.read(lambda tx: [(row[0], row[1]) for row in tx.execute(select)])
 
-    return eventually(
+    rows: list[tuple[str, str | None]] = eventually(
         read, lambda rows: all(status not in ("pending", "sending") for status, _ in rows)
     )
+    return rows

@@ -155,7 +155,7 @@ def test_the_next_attempt_is_announced(lab: Lab, receiver: Sink) -> None:
     slug = client.new_app()["slug"]
     client.new_endpoint(slug, receiver.url, retry_policy=waits(60, 120))
     delivery = client.trigger(slug)["delivery_ids"][0]
-    announced: list[str] = []
+    announced: list[Any] = []
     for seconds in (0, 61, 121):
         client.advance(f"PT{seconds}S")
         announced.append(client.delivery(delivery)["next_attempt_at"])

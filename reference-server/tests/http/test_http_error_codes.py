@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from conftest import OpenLab, Start
 from egress_lab import OK, answering
-from http_lab import JSON, OPERATIONS, Answer, Client, Lab, eventually
+from http_lab import JSON, Answer, Client, Lab, OpenLab, StartReceiver, eventually
 from http_live import LiveServer
 from http_world import example_of, make_things, request
 
 from hookwright_server.domain.contract import ERRORS
+from hookwright_server.http.edge.operations import OPERATIONS
 from hookwright_server.services.apps import Apps
 from hookwright_server.store.errors import StoreUnavailable, WriterBusy, WriteUnknown
 
@@ -28,7 +28,7 @@ class Scene:
 
     lab: Lab
     live: LiveServer
-    receiver: Start
+    receiver: StartReceiver
     patch: pytest.MonkeyPatch
 
     @property
@@ -204,7 +204,7 @@ _PROVOKE: dict[str, Callable[[Scene], Answer]] = {
 
 @pytest.mark.parametrize("code", ERRORS)
 def test_every_code_can_be_had(
-    code: str, lab: Lab, live: LiveServer, receiver: Start, monkeypatch: pytest.MonkeyPatch
+    code: str, lab: Lab, live: LiveServer, receiver: StartReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each code of the contract has a request that gets it, with its status, title and type."""
     answer = _PROVOKE[code](Scene(lab, live, receiver, monkeypatch))
@@ -277,9 +277,7 @@ _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
         ("", False),
     ],
 )
-def test_the_request_id_is_the_callers_trace(
-    client: Client, traceparent: str, taken: bool
-) -> None:
+def test_the_request_id_is_the_callers_trace(client: Client, traceparent: str, taken: bool) -> None:
     """A valid traceparent names the request, on successes and problems; others are ignored."""
     answers = [
         client.get("/v1/apps", traceparent=traceparent),
@@ -338,7 +336,11 @@ def test_requests_are_counted_by_key(new_lab: OpenLab) -> None:
 def test_refused_requests_count_too(new_lab: OpenLab) -> None:
     """Guessing at paths and bodies is not free."""
     client = new_lab(requests_per_minute=3).client
-    answers = [client.get("/v1/apps/nobodys"), client.post("/v1/apps", {}), client.get("/v1/apps?x")]
+    answers = [
+        client.get("/v1/apps/nobodys"),
+        client.post("/v1/apps", {}),
+        client.get("/v1/apps?x"),
+    ]
 
     assert [404, 400, 400, 429] == [a.status for a in (*answers, client.get("/v1/apps"))]
 
@@ -409,5 +411,3 @@ def test_every_path_has_its_methods_and_no_other(client: Client) -> None:
         answer = client.send("TRACE", re.sub(r"<\w+>", "x", rule))
 
         assert (405, ", ".join(sorted(found))) == (answer.status, answer.headers["allow"])
-
-

@@ -9,7 +9,6 @@ import pytest
 from egress_lab import OK, Receiver, answering
 from http_lab import (
     OPERATION,
-    OPERATIONS,
     Answer,
     Client,
     Document,
@@ -19,7 +18,7 @@ from http_lab import (
 )
 from http_live import LiveServer
 
-from hookwright_server.http.edge.operations import Operation
+from hookwright_server.http.edge.operations import OPERATIONS, Operation
 
 _FAILURE = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 # Operations whose request is not shown because they take no body.

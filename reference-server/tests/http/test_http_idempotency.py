@@ -8,9 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conftest import OpenLab, Start
 from egress_lab import OK, answering, read_request
-from http_lab import PRIVATE_OPERATIONS, Answer, Client, Document, Lab, eventually
+from http_lab import (
+    PRIVATE_OPERATIONS,
+    Answer,
+    Client,
+    Document,
+    Lab,
+    OpenLab,
+    StartReceiver,
+    eventually,
+)
 from http_world import make_things, request
 
 from hookwright_server.http.edge.operations import Operation
@@ -335,7 +343,7 @@ def test_fifty_at_once_with_two_bodies(client: Client) -> None:
     assert 1 == client.get(f"/v1/apps/{slug}/messages?include_total=true").json["total_count"]
 
 
-def test_an_operation_that_still_runs_is_not_run_twice(lab: Lab, receiver: Start) -> None:
+def test_an_operation_that_still_runs_is_not_run_twice(lab: Lab, receiver: StartReceiver) -> None:
     """A test event is under way: 409 with Retry-After; once it has ended, its answer again."""
     let_go = threading.Event()
 
@@ -364,7 +372,9 @@ def test_an_operation_that_still_runs_is_not_run_twice(lab: Lab, receiver: Start
     assert 1 == slow.connections
 
 
-def test_the_record_of_a_request_that_died_ends_after_a_minute(lab: Lab, receiver: Start) -> None:
+def test_the_record_of_a_request_that_died_ends_after_a_minute(
+    lab: Lab, receiver: StartReceiver
+) -> None:
     """A request that never came to an end does not hold its key for a day."""
     client = lab.client
     slug = client.new_app()["slug"]

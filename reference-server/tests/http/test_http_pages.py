@@ -241,5 +241,19 @@ def test_instants_that_do_not_exist_are_refused(client: Client, slug: str, insta
     assert (400, [("query/after", "format")]) == (answer.status, answer.faults)
 
 
+def test_the_endpoints_of_all_apps_are_listed_under_the_dash(lab: Lab) -> None:
+    """`-` lists every app's endpoints, but not those of deleted apps."""
+    client = lab.client
+    slugs = [client.new_app()["slug"] for _ in range(3)]
+    made = {slug: client.new_endpoint(slug, NOWHERE)["id"] for slug in slugs}
+    client.delete(f"/v1/apps/{slugs[0]}").require(204)
+    rows = client.get("/v1/apps/-/endpoints").json["data"]
+
+    assert {made[slugs[1]]: slugs[1], made[slugs[2]]: slugs[2]} == {
+        row["id"]: row["app_slug"] for row in rows
+    }
+    assert 404 == client.get(f"/v1/apps/-/endpoints/{made[slugs[1]]}").status
+
+
 def _ids(client: Client, target: str) -> list[Any]:
     return [row["id"] for row in client.get(target).require(200)["data"]]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from http_lab import OPERATIONS, Lab, open_lab
+from http_lab import Lab, Template, open_lab
 from http_live import serve_live
 from http_schemathesis_hooks import SERVER_VARIABLE, seed
 from hypothesis import HealthCheck, Phase, settings
@@ -21,6 +21,7 @@ from schemathesis import Case
 from schemathesis.config import SchemathesisConfig
 
 from hookwright_server.http.edge import gate
+from hookwright_server.http.edge.operations import OPERATIONS
 
 _HERE = Path(__file__).parent
 # JSON Schema cannot say that no text may hold U+0000, so it is not offered as valid.
@@ -49,11 +50,9 @@ max-steps = 12
 
 
 @pytest.fixture(scope="module")
-def schemathesis_lab(
-    template: tuple[object, object], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Lab]:
+def schemathesis_lab(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A server that schemathesis may do with what it likes."""
-    with open_lab(*template, tmp_path_factory.mktemp("schemathesis")) as lab:  # type: ignore[arg-type]
+    with open_lab(*template, tmp_path_factory.mktemp("schemathesis")) as lab:
         yield lab
 
 
@@ -89,7 +88,7 @@ def successes(schemathesis_lab: Lab) -> Counter[str]:
     suppress_health_check=list(HealthCheck),
 )
 def test_the_application_keeps_the_contract(
-    case: Case, schemathesis_lab: Lab, successes: Counter[str]
+    case: Case[Any], schemathesis_lab: Lab, successes: Counter[str]
 ) -> None:
     """Whatever is asked, status, headers and body are those that the contract allows."""
     key = schemathesis_lab.owner.live_key

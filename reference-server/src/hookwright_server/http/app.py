@@ -36,7 +36,9 @@ def add_operations(
         if request.method != operation.method:  # HEAD, which routing adds to GET
             adapter = app.create_url_adapter(request)
             raise MethodNotAllowed(adapter.allowed_methods() if adapter else [operation.method])
-        if request.environ["PATH_INFO"].startswith("//"):  # routing takes any number of slashes for one
+        if request.environ["PATH_INFO"].startswith(
+            "//"
+        ):  # routing takes any number of slashes for one
             raise NotFound
         try:
             _check_query()

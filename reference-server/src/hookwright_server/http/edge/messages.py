@@ -14,7 +14,7 @@ from hookwright_server.http.edge.errors import FieldError
 MAX_ERRORS = 20
 _SHOWN = 60
 # What a caller may have sent by mistake must not come back in a problem and so into logs.
-_PRIVATE = ("secret", "headers", "password", "payload")
+_PRIVATE = ("secret", "signing", "headers", "password", "payload")
 _UNIONS = ("anyOf", "oneOf")
 _RULES = {
     "minimum": "is less than {limit}; send at least {limit}",
@@ -76,7 +76,7 @@ def _explained(
         for inner in branch:
             yield from _explained(inner, document)
     else:
-        value = _private(error.instance_path) or shown(error.instance)
+        value = _private(error) or shown(error.instance)
         yield FieldError(pointer, rule, f"{value} {_sentence(error, document)}")
 
 
@@ -141,7 +141,11 @@ def _description(
     return str(node.get("description", "")).strip()
 
 
-def _private(path: Sequence[str | int]) -> str | None:
+def _private(error: jsonschema_rs.ValidationError) -> str | None:
+    """What to call a value that may hold something private; None: it may be shown."""
+    path = error.instance_path
+    if not path and isinstance(error.instance, (dict, list)):
+        return "the body"
     private = any(word in str(part).lower() for part in path for word in _PRIVATE)
     return "the value" if private else None
 

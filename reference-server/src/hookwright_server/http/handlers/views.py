@@ -139,13 +139,13 @@ def api_key(row: KeyRow) -> responses.ApiKey:
 
 
 def _policy(document: dict[str, Any] | None) -> responses.RetryPolicy | None:
-    if document is None:
-        return None
-    return cast("Any", {name: _as_sent(value) for name, value in document.items()})
+    shown = document and {name: _as_sent(value) for name, value in document.items()}
+    return cast("responses.RetryPolicy | None", shown)
 
 
 def _as_sent(value: Any) -> Any:
     """Whole numbers without `.0`, as their sender wrote them."""
     if isinstance(value, list):
-        return [_as_sent(item) for item in cast("list[Any]", value)]
+        items: list[Any] = value
+        return [_as_sent(item) for item in items]
     return int(value) if isinstance(value, float) and value.is_integer() else value
