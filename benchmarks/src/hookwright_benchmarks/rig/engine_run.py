@@ -5,6 +5,7 @@ Reads one JSON line, delivers the whole backlog, writes one JSON line.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import random
@@ -17,9 +18,11 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from hookwright_benchmarks.processes import thread_cpu_seconds
 from hookwright_benchmarks.rig.aiohttp_sender import AiohttpSender
-from hookwright_benchmarks.rig.backlog import Backlog
+from hookwright_benchmarks.rig.backlog import ACCOUNT, Backlog
 from hookwright_benchmarks.rig.lines import say
 from hookwright_server.clock import SystemClock
 from hookwright_server.delivery.attempt_log import AttemptLog
@@ -29,7 +32,7 @@ from hookwright_server.delivery.outbox import Outbox
 from hookwright_server.delivery.prepare import Preparer
 from hookwright_server.delivery.recorder import Judge
 from hookwright_server.delivery.resolver import ThreadResolver
-from hookwright_server.delivery.sender import Sender
+from hookwright_server.delivery.sender import OutgoingRequest, Sender
 from hookwright_server.delivery.tls import outgoing_tls_context
 from hookwright_server.delivery.waker import MemoryWaker
 from hookwright_server.domain.contract import RETRY_PRESETS
@@ -37,6 +40,8 @@ from hookwright_server.domain.egress_policy import PRIVATE_NETWORKS, EgressPolic
 from hookwright_server.domain.retry_policy import RetryPolicies
 
 _PATIENCE_S = 300.0
+_AT_A_TIME = 200
+_ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +85,46 @@ def deliver(order: Order) -> dict[str, Any]:
     }
 
 
+def send_alone(order: Order) -> float:
+    """The least CPU seconds of the sender for one request; nothing is claimed or recorded."""
+    make_sender = _sender_of(order.sender, SystemClock())
+    request = OutgoingRequest(
+        account_id=ACCOUNT,
+        url=f"http://127.0.0.1:{order.sink_port}/alone",
+        headers=(("content-type", "application/json"), ("webhook-id", "msg_1")),
+        body=b"x" * order.payload_bytes,
+        timeout_ms=15_000,
+    )
+
+    async def rounds() -> float:
+        sender = make_sender()
+        taken: list[float] = []
+        for _ in range(_ROUNDS):
+            began = time.process_time()
+            await asyncio.gather(*(sender.send(request) for _ in range(_AT_A_TIME)))
+            taken.append(time.process_time() - began)
+        await sender.aclose()
+        return min(taken) / _AT_A_TIME
+
+    return uvloop.run(rounds())
+
+
 def _tools(backlog: Backlog, sender: str) -> Tools:
     clock = SystemClock()
-    own = _own_sender(clock)
     return Tools(
         outbox=Outbox(backlog.database, clock, backlog.ids, alone=True),
         preparer=Preparer(backlog.vault, clock, "0.1.0"),
         judge=Judge(RetryPolicies(RETRY_PRESETS), clock, backlog.ids, random.random),
-        make_sender=AiohttpSender if sender == "aiohttp" else own,
+        make_sender=_sender_of(sender, clock),
         waker=MemoryWaker(),
         clock=clock,
         log=AttemptLog(),
     )
 
 
-def _own_sender(clock: SystemClock) -> Callable[[], Sending]:
+def _sender_of(name: str, clock: SystemClock) -> Callable[[], Sending]:
+    if name == "aiohttp":
+        return AiohttpSender
     policy = EgressPolicy(allow=PRIVATE_NETWORKS, allow_http=True)
     tls = outgoing_tls_context()
     return lambda: Sender(HttpClient(tls), ThreadResolver(), policy, clock)
@@ -103,4 +133,5 @@ def _own_sender(clock: SystemClock) -> Callable[[], Sending]:
 if __name__ == "__main__":
     # As the server does it: one line per attempt, to a file here.
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    say(deliver(Order(**json.loads(sys.stdin.readline()))))
+    wanted = Order(**json.loads(sys.stdin.readline()))
+    say(deliver(wanted) | {"send_cpu_s": send_alone(wanted)})
