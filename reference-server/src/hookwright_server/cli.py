@@ -36,9 +36,8 @@ def _settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         lines = [
-            f"HOOKWRIGHT_{'_'.join(str(part) for part in each['loc']).upper()}: {each['msg']}"
-            if each["loc"]
-            else each["msg"]
+            "".join(f"HOOKWRIGHT_{str(part).upper()}: " for part in each["loc"][:1])
+            + each["msg"].removeprefix("Value error, ")
             for each in error.errors()
         ]
         raise _Problem("\n".join(lines)) from error
@@ -164,12 +163,19 @@ def account_new_key(account_id: str | None, environment: str) -> None:
     from hookwright_server.store.errors import StoreError
     from hookwright_server.wiring import open_database, operators
 
+    settings = _settings()
+    if not settings.database.exists():
+        raise _Problem(f"{settings.database} does not exist; `hookwright-server serve` creates it")
     try:
-        with open_database(_settings()) as database:
+        with open_database(settings) as database:
             service = operators(SystemClock())
-            owner = account_id or database.read(service.only_account)
+            owner = database.read(lambda tx: service.find(tx, account_id))
             if owner is None:
-                raise _Problem("there is not exactly one account: name it with --account-id")
+                raise _Problem(
+                    "there is not exactly one account: name it with --account-id"
+                    if account_id is None
+                    else f"there is no account {account_id!r}; `account create` printed its id"
+                )
             kind: Environment = "live" if environment == "live" else "test"
             text = database.write(
                 lambda tx: service.issue_key(tx, owner, kind, "made by the operator")

@@ -27,23 +27,20 @@ def load_vault(settings: Settings) -> Vault:
         raise KeyProblem(f"{source}: {error}") from error
 
 
-def create_key_file(settings: Settings) -> None:
+def create_key_file(settings: Settings, database: Database) -> None:
     """Make the key file unless there is one, or the environment holds the keys.
 
-    Raises KeyProblem when the database is there but its key file is not: a fresh key would
-    not open anything.
+    Raises KeyProblem when the database was used with keys before: a fresh one would not open
+    anything.
     """
     if settings.encryption_keys or settings.key_file.exists():
         return
-    if settings.database.exists():
+    if database.read(keyring.probes):
         raise KeyProblem(
             f"{settings.key_file} is missing, and without it the secrets in "
             f"{settings.database} cannot be read. Restore it, or set HOOKWRIGHT_ENCRYPTION_KEYS."
         )
-    settings.key_file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(settings.key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(generate_key("k1") + "\n")
+    _write_durably(settings.key_file, generate_key("k1") + "\n")
 
 
 def check_keys(database: Database, vault: Vault) -> None:
@@ -70,6 +67,22 @@ def cursor_key(settings: Settings, vault: Vault) -> bytes:
     """The key that signs page cursors, derived from the sealing keys."""
     text = settings.encryption_keys or _read(settings.key_file)
     return hmac.digest(text.encode(), f"cursors:{vault.current}".encode(), "sha256")
+
+
+def _write_durably(path: Path, text: str) -> None:
+    """A whole file or none, even when the power fails: what it seals is as durable."""
+    unfinished = path.with_name(path.name + ".new")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _read(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -125,16 +125,17 @@ def _spare_the_collector() -> None:
 
 def prepare(settings: Settings, account_name: str) -> NewAccount | None:
     """Make keys, tables and the first account where they are missing, before anything runs."""
-    create_key_file(settings)
     with open_database(settings) as database:
+        create_key_file(settings, database)
         check_keys(database, load_vault(settings))
         service = operators(SystemClock())
         return database.write(lambda tx: service.create_first(tx, account_name))
 
 
 @contextmanager
-def open_database(settings: Settings) -> Iterator[Database]:
-    """The database with its tables up to date, closed at the end."""
+def open_database(settings: Settings) -> Generator[Database]:
+    """The database with its tables up to date, made when missing, closed at the end."""
+    settings.database.parent.mkdir(parents=True, exist_ok=True)
     database = SqliteDatabase(settings.database)
     try:
         migrate(database.engine)

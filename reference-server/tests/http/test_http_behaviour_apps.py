@@ -326,7 +326,7 @@ def test_a_new_rate_counts_at_once(lab: Lab) -> None:
     for rate, expected in ((1, "1"), (50, "50"), (None, "10000000")):
         client.patch(f"/v1/apps/{slug}", {"rate_limit_per_second": rate}).require(200)
         client.advance("PT2S")
-        body = {"event_name": "a.b", "payload": {}}
+        body: Document = {"event_name": "a.b", "payload": {}}
         answer = client.post(f"/v1/apps/{slug}/trigger", body)
 
         assert (202, expected) == (answer.status, answer.headers["x-ratelimit-limit"])
@@ -340,7 +340,7 @@ def test_apps_share_the_accounts_rate_only_as_a_default(
     client = lab.client
     other_key = client.with_key(client.new_key("trigger")["key"])
     first, second = (client.new_app()["slug"] for _ in range(2))
-    body = {"event_name": "a.b", "payload": {}}
+    body: Document = {"event_name": "a.b", "payload": {}}
     answers = [
         sender.post(f"/v1/apps/{slug}/trigger", body).status
         for slug in (first, second)

@@ -127,7 +127,7 @@ def test_an_event_goes_to_those_named_that_subscribed(client: Client, slug: str)
     for ids, expected, filtered in (
         (None, {orders, all_}, 1),
         ([orders], {orders}, 0),
-        ([bills], set(), 1),
+        ([bills], set[str](), 1),
         ([bills, all_], {all_}, 1),
     ):
         fields: Document = {} if ids is None else {"endpoint_ids": ids}
@@ -146,7 +146,7 @@ def test_an_unknown_endpoint_id_publishes_nothing(client: Client, slug: str) -> 
     deleted = client.new_endpoint(slug, NOWHERE)["id"]
     client.delete(f"/v1/apps/{slug}/endpoints/{deleted}").require(204)
     foreign = client.new_endpoint(client.new_app()["slug"], NOWHERE)["id"]
-    body = {"event_name": "a.b", "payload": {}}
+    body: Document = {"event_name": "a.b", "payload": {}}
     answer = client.post(
         f"/v1/apps/{slug}/trigger", {**body, "endpoint_ids": [deleted, known, foreign, "nonsense"]}
     )
@@ -191,7 +191,7 @@ def test_an_event_without_endpoints_is_accepted(client: Client, slug: str) -> No
 )
 def test_a_malformed_event_is_refused(client: Client, slug: str, fields: Document) -> None:
     """Names, ids and unknown members are checked; nothing is published."""
-    body = {"event_name": "a.b", "payload": {}, **fields}
+    body: Document = {"event_name": "a.b", "payload": {}, **fields}
     answer = client.post(f"/v1/apps/{slug}/trigger", body)
 
     assert (400, "validation_error") == (answer.status, answer.code)

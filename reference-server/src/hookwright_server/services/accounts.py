@@ -53,7 +53,9 @@ class Accounts:
         new = NewKey(name, environment, SCOPES, app_slug=None, expires_at=None)
         return self._keys.issue(tx, Realm(account_id, environment), environment, new).text
 
-    def only_account(self, tx: Connection) -> str | None:
-        """The id of the account when there is exactly one."""
+    def find(self, tx: Connection, account_id: str | None) -> str | None:
+        """The id of this account; of the only one when `account_id` is None."""
+        if account_id is not None:
+            return account_id if accounts.exists(tx, account_id) else None
         found = accounts.ids(tx, limit=2)
         return found[0] if len(found) == 1 else None

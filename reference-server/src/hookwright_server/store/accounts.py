@@ -8,9 +8,12 @@ from hookwright_server.store.database import Connection
 from hookwright_server.store.tables import accounts
 
 
-def exists(tx: Connection) -> bool:
-    """Whether any account is there; the first start finds none."""
-    return tx.execute(sa.select(accounts.c.id).limit(1)).first() is not None
+def exists(tx: Connection, account_id: str | None = None) -> bool:
+    """Whether this account is there; with None any, and the first start finds none."""
+    select = sa.select(accounts.c.id).limit(1)
+    if account_id is not None:
+        select = select.where(accounts.c.id == account_id)
+    return tx.execute(select).first() is not None
 
 
 def insert(tx: Connection, account_id: str, name: str, created_at: int) -> None:
