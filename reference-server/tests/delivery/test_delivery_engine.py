@@ -67,6 +67,22 @@ def test_a_failed_attempt_is_repeated_when_the_policy_says(lab: DeliveryLab) -> 
     assert ["http_5xx", None] == [a["failure_reason"] for a in lab.store.rows(tables.attempts)]
 
 
+def test_a_retry_is_planned_while_the_next_look_is_due_at_once(
+    lab: DeliveryLab, caplog: pytest.LogCaptureFixture
+) -> None:
+    """uvloop's handle for what is due at once has no time; recording must not stumble over it."""
+    app_id = lab.store.app()
+    endpoint_id = lab.endpoint(app_id, retry_policy=FAST)
+    delivery_id = lab.store.deliver(app_id, endpoint_id)
+    lab.sender.answer = lambda _: Refused(503)
+    with lab.engine(limits=EngineLimits(poll_ms=0)) as engine:
+        lab.settle(engine)
+
+    row = lab.store.row(tables.deliveries, delivery_id)
+    assert ("pending", 1) == (row["status"], row["attempt_count"])
+    assert [] == [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 def test_an_exhausted_delivery_is_a_dead_letter(lab: DeliveryLab) -> None:
     """After the last attempt of its policy nothing more is sent."""
     app_id = lab.store.app(retry_policy=FAST)

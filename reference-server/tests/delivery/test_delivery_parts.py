@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+from typing import cast
 
 import pytest
 from delivery_lab import DeliveryLab, eventually
 
 from hookwright_server.delivery.attempt_log import AttemptLog
+from hookwright_server.delivery.recorder import Completed
+from hookwright_server.delivery.result_buffer import ResultBuffer
 from hookwright_server.delivery.throttle import Throttle
 from hookwright_server.delivery.waker import MemoryWaker
 from hookwright_server.domain.outcome import Delivered, Refused, Unreachable
@@ -113,3 +117,28 @@ def test_many_results_come_in_few_batches(lab: DeliveryLab) -> None:
         (row["status"], row["attempt_count"]) for row in lab.store.rows(tables.deliveries)
     }
     assert 1_000 == len(lab.store.rows(tables.attempts))
+
+
+def test_a_write_that_fails_does_not_end_the_recording(caplog: pytest.LogCaptureFixture) -> None:
+    """A fault costs its own batch, is logged, and the next results are written."""
+    sizes: list[int] = []
+
+    async def record_twice() -> None:
+        tried = asyncio.Semaphore(0)
+
+        async def write(batch: list[Completed]) -> None:
+            sizes.append(len(batch))
+            tried.release()
+            if len(sizes) == 1:
+                raise RuntimeError("a fault")
+
+        buffer = ResultBuffer(write)
+        for _ in range(2):
+            buffer.add(cast("Completed", object()), hurry=True)
+            await tried.acquire()
+        await buffer.close()
+
+    asyncio.run(asyncio.wait_for(record_twice(), timeout=10))
+
+    assert [1, 1] == sizes
+    assert ["results_fault results=1"] == [record.getMessage() for record in caplog.records]

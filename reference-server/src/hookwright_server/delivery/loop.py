@@ -97,7 +97,8 @@ class DeliveryLoop:
         # Keyed by fence too: a delivery may be claimed again while a lost attempt still runs.
         self._in_flight: dict[Key, asyncio.Task[None]] = {}
         self._look = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0
         self._left_behind = False
         self._quiet: list[asyncio.Future[None]] = []
         self._session_id = ""
@@ -227,13 +228,15 @@ class DeliveryLoop:
         if planned:
             wait_ms = max(1, min(planned) - self._clock.now_ms() + 1)
             when = self._loop.time() + wait_ms / 1000
-            if self._timer is None or when < self._timer.when():
+            if self._timer is None or when < self._timer_at:
                 self._look_at(when)
 
     def _look_at(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        # Its time is kept apart: what is due at once gets a handle without one from uvloop.
         self._timer = self._loop.call_at(when, self._look.set)
+        self._timer_at = when
 
     def _is_quiet(self, claim: Claim) -> bool:
         return not (claim.deliveries or claim.left_behind or self._in_flight)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from hookwright_server.delivery.recorder import Completed
+
+_log = logging.getLogger(__name__)
 
 LINGER_S = 0.010
 BATCH = 500
@@ -47,7 +50,13 @@ class ResultBuffer:
             if not self._items and not self._closing:
                 self._some.clear()
             if batch:
-                await self._write(batch)
+                await self._written(batch)
+
+    async def _written(self, batch: list[Completed]) -> None:
+        try:
+            await self._write(batch)
+        except Exception:  # noqa: BLE001 - if this task ended, nothing would ever be recorded again
+            _log.exception("results_fault results=%d", len(batch))
 
     async def _linger(self) -> None:
         try:
