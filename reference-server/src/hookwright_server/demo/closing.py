@@ -15,21 +15,34 @@ from hookwright_server.demo.ledger import Verdict
 from hookwright_server.demo.story import Ending
 
 _NEXT = """\
-What to try next
+What to try next: your own server, in three terminals
 
-  A server of your own; the first start prints an API key:
-    make serve
+1. The server, allowed to deliver to this machine. Its first start prints an API key.
 
-  Then, in another terminal:
-    export KEY=hw_live_…   # the printed key
-    curl -X PUT http://127.0.0.1:8080/v1/apps/shop -H "Authorization: Bearer $KEY" \\
-      -H 'Content-Type: application/json' -d '{}'
-    curl http://127.0.0.1:8080/v1/apps/shop/trigger -H "Authorization: Bearer $KEY" \\
-      -H 'Content-Type: application/json' \\
-      -d '{"event_name": "order.created", "payload": {"id": 1}}'
+    HOOKWRIGHT_ALLOW_HTTP=1 HOOKWRIGHT_ALLOW_PRIVATE_NETWORKS=1 make serve
 
-  To read: README.md (the path of a request through the code), sdk-python/README.md (the SDK),
-  docs/behaviour/ (what the server promises), openapi.yaml (the contract itself).
+2. A receiver that prints what it gets:
+
+    python3 -c 'if True:
+      from http.server import *
+      class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self):
+          print(self.headers, self.rfile.read(int(self.headers["content-length"])).decode())
+          self.send_response(200); self.end_headers()
+      HTTPServer(("127.0.0.1", 9000), Receiver).serve_forever()'
+
+3. An app, an endpoint and an event; put the printed key into the first line:
+
+    KEY=hw_live_...
+    call() { curl -sS "http://127.0.0.1:8080/v1/apps/shop$1" -H "Authorization: Bearer $KEY" \\
+      -H "Content-Type: application/json" "${@:2}"; echo; }
+    call "" -X PUT -d "{}"
+    call /endpoints -d '{"url": "http://127.0.0.1:9000/"}'
+    call /trigger -d '{"event_name": "order.created", "payload": {"id": 1}}'
+    call /deliveries
+
+To read: README.md (the way of a request through the code), sdk-python/README.md (the SDK),
+docs/behaviour/README.md (what the server promises), openapi.yaml (the contract).
 """
 
 
