@@ -6,12 +6,19 @@ import hmac
 import os
 from pathlib import Path
 
-from hookwright_server.domain.vault import Vault, VaultError, generate_key, vault_from_text
+from hookwright_server.domain.vault import (
+    Vault,
+    VaultError,
+    generate_key,
+    parse_keys,
+    vault_from_text,
+)
 from hookwright_server.settings import Settings
-from hookwright_server.store import keyring
+from hookwright_server.store import keyring, sealed
 from hookwright_server.store.database import Connection, Database
 
 _PROBE = b"hookwright"
+_RESEALED_AT_ONCE = 500
 
 
 class KeyProblem(Exception):
@@ -47,11 +54,15 @@ def check_keys(database: Database, vault: Vault) -> None:
     """Find out at start, not at the first delivery, that a key is not this database's."""
 
     def work(tx: Connection) -> None:
-        for key_id, sealed in keyring.probes(tx).items():
+        for key_id, probe in keyring.probes(tx).items():
             if key_id not in vault.key_ids:
-                continue  # a retired key; what it sealed has been sealed anew
+                raise KeyProblem(
+                    f"The database holds secrets sealed under the key {key_id!r}, which is not "
+                    "among the keys given. To retire it, start once with both, the new one first: "
+                    "everything is then sealed anew."
+                )
             try:
-                vault.open(sealed, _sealed_as(key_id))
+                vault.open(probe, _sealed_as(key_id))
             except VaultError as error:
                 raise KeyProblem(
                     f"The encryption key {key_id!r} is not the one this database was made with. "
@@ -63,10 +74,19 @@ def check_keys(database: Database, vault: Vault) -> None:
     database.write(work)
 
 
-def cursor_key(settings: Settings, vault: Vault) -> bytes:
-    """The key that signs page cursors, derived from the sealing keys."""
-    text = settings.encryption_keys or _read(settings.key_file)
-    return hmac.digest(text.encode(), f"cursors:{vault.current}".encode(), "sha256")
+def reseal(database: Database, vault: Vault) -> None:
+    """Seal everything under the current key, so that older keys can be retired."""
+    while database.write(
+        lambda tx: sealed.reseal_some(tx, vault.header, vault.rotate, _RESEALED_AT_ONCE)
+    ):
+        pass
+    database.write(lambda tx: keyring.retire_others(tx, vault.current))
+
+
+def cursor_keys(settings: Settings) -> tuple[bytes, ...]:
+    """The keys that sign page cursors, derived from the sealing keys, the current one first."""
+    keys = parse_keys(settings.encryption_keys or _read(settings.key_file))
+    return tuple(hmac.digest(key, b"cursors", "sha256") for key in keys.values())
 
 
 def _write_durably(path: Path, text: str) -> None:

@@ -71,10 +71,11 @@ class Settings(BaseSettings):
         default=False, description="Whether `POST /_test/clock` moves the clock."
     )
     validate_responses: float = Field(
-        default=0.0,
+        default=0.01,
         ge=0,
         le=1,
-        description="Which share of the answers is held against the contract.",
+        description="Which share of the answers is held against the contract and logged when it "
+        "breaks it; with 1, for tests, such an answer becomes a 500.",
     )
     log_style: Literal["text", "json"] = Field(
         default="text", description="Form of the attempt log."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import random
 from collections.abc import Callable, Generator
@@ -47,8 +48,9 @@ from hookwright_server.keys import (
     KeyProblem,
     check_keys,
     create_key_file,
-    cursor_key,
+    cursor_keys,
     load_vault,
+    reseal,
 )
 from hookwright_server.logs import configure_logging
 from hookwright_server.services.accounts import Accounts, NewAccount
@@ -74,6 +76,9 @@ from hookwright_server.store.sqlite import SqliteDatabase
 
 # Objects made and not yet freed; a batch of deliveries makes some thousands.
 _COLLECT_AFTER = 20_000
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,9 @@ def prepare(settings: Settings, account_name: str) -> NewAccount | None:
     """Make keys, tables and the first account where they are missing, before anything runs."""
     with open_database(settings) as database:
         create_key_file(settings, database)
-        check_keys(database, load_vault(settings))
+        vault = load_vault(settings)
+        check_keys(database, vault)
+        reseal(database, vault)
         service = operators(SystemClock())
         return database.write(lambda tx: service.create_first(tx, account_name))
 
@@ -152,6 +159,7 @@ def operators(clock: Clock) -> Accounts:
 
 def build(settings: Settings) -> Server:
     """Every part of a server on `settings`, connected; nothing runs yet."""
+    _tell_what_is_open(settings)
     clock: Clock = SystemClock()
     test_clock = TestClock(clock) if settings.test_clock else None
     clock = test_clock or clock
@@ -184,6 +192,18 @@ def build(settings: Settings) -> Server:
     return Server(app, engine, database, int(settings.drain_seconds * 1000))
 
 
+def _tell_what_is_open(settings: Settings) -> None:
+    policy = settings.egress()
+    if policy.allow:
+        shown = ", ".join(
+            f"{rule.network}{'' if rule.port is None else f' port {rule.port}'}"
+            for rule in policy.allow
+        )
+        _log.warning("egress_opened networks=%s", shown)
+    if policy.allow_http:
+        _log.warning("egress_opened plain http")
+
+
 def sender_factory(settings: Settings, clock: Clock) -> Callable[[], Sender]:
     """Makes the engine's sender, on the engine's loop."""
     extra = None if settings.extra_ca_file is None else str(settings.extra_ca_file)
@@ -206,7 +226,7 @@ def _application(
     api_keys = ApiKeys(clock, ids, parts.random_bytes)
     trigger = Trigger(parts, database)
     idempotency = Idempotency(database, parts.vault, clock)
-    cursors = Cursors(cursor_key(settings, parts.vault))
+    cursors = Cursors(cursor_keys(settings))
     request_ids = RequestIds(clock, ids)
     tests = EndpointTests(parts, database, endpoints, preparer, engine.send)
     handlers = Handlers(

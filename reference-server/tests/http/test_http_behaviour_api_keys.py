@@ -242,3 +242,29 @@ def test_only_hashes_of_keys_are_kept(lab: Lab) -> None:
         random_part = text.rpartition("_")[2][26:]
         assert random_part.encode() not in files
         assert hashlib.sha256(text.encode()).digest() in files
+
+
+def test_deleting_an_app_revokes_its_keys(client: Client) -> None:
+    """A key that was bound to a deleted app is refused and no longer listed."""
+    slug = client.new_app()["slug"]
+    key = client.new_key("read", app_slug=slug)
+    holder(client, key).get("/v1/apps/-").require(200)
+    client.delete(f"/v1/apps/{slug}").require(204)
+    client.put(f"/v1/apps/{slug}", {}).require(200)
+    listed = client.get("/v1/api-keys?limit=100").json["data"]
+
+    assert 401 == holder(client, key).get("/v1/apps/-").status
+    assert key["id"] not in {row["id"] for row in listed}
+
+
+def test_a_second_rotation_ends_the_first_overlap(client: Client) -> None:
+    """Two texts are valid at most: the newest and the one before it."""
+    key = client.new_key("read")
+    texts = [key["key"]]
+    for _ in range(2):
+        rotated = client.post(f"/v1/api-keys/{key['id']}/rotate", {"overlap_seconds": 3600})
+        texts.append(rotated.require(200)["key"])
+
+    assert [401, 200, 200] == [
+        holder(client, {"key": text}).get("/v1/apps").status for text in texts
+    ]

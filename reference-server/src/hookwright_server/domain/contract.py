@@ -291,6 +291,19 @@ class Limits:
     idempotency_hours: Final = 24
     response_body_kept_bytes: Final = 4096
     signing_switch_overlap_seconds: Final = 86400
+    degraded_after_failures: Final = 1
+    failing_after_failures: Final = 5
+    disable_after_dead_letters: Final = 20
+    disable_after_failing_days: Final = 5
+    retry_after_cap_seconds: Final = 86400
+    idempotency_started_seconds: Final = 60
+    answer_bytes: Final = 65536
+    request_target_bytes: Final = 8192
+    request_header_bytes: Final = 32768
+    request_header_fields: Final = 100
+    signing_secret_min_bytes: Final = 24
+    signing_secret_max_bytes: Final = 64
+    message_deliveries_shown: Final = 100
 
 
 class RetryPolicyDefaults:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-DEGRADED_AFTER = 1
+from hookwright_server.domain.contract import Limits
+
+DEGRADED_AFTER = Limits.degraded_after_failures
 """HEALTH-1: failed attempts in a row from which an endpoint reads as degraded."""
-FAILING_AFTER = 5
+FAILING_AFTER = Limits.failing_after_failures
 """HEALTH-1: failed attempts in a row from which an endpoint reads as failing."""
-DISABLE_AFTER_MS = 5 * 24 * 60 * 60 * 1000
+DISABLE_AFTER_MS = Limits.disable_after_failing_days * 24 * 60 * 60 * 1000
 """HEALTH-5: an endpoint whose every attempt failed over this span is disabled."""
-DISABLE_AFTER_DEAD_LETTERS = 20
+DISABLE_AFTER_DEAD_LETTERS = Limits.disable_after_dead_letters
 """HEALTH-5: an endpoint is disabled when so many deliveries in a row end in dead_letter."""
 
 State = Literal["healthy", "degraded", "failing", "disabled"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
 
-MAX_RETRY_AFTER_MS = 24 * 3600 * 1000
+from hookwright_server.domain.contract import Limits
+
+MAX_RETRY_AFTER_MS = Limits.retry_after_cap_seconds * 1000
 _MAX_LENGTH = 40
 
 

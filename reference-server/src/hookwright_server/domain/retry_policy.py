@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
+from hookwright_server.domain.contract import Limits
 from hookwright_server.domain.outcome import (
     Blocked,
     DeadlineExceeded,
@@ -18,7 +19,7 @@ from hookwright_server.domain.outcome import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000
+MAX_RETRY_AFTER_MS = Limits.retry_after_cap_seconds * 1000
 """RETRY-5: a receiver's Retry-After delays the next attempt by at most a day."""
 GONE = 410
 RETRYABLE_CLIENT_ERRORS = frozenset({408, 409, 425, 429})

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from hookwright_server.domain import instants
+from hookwright_server.domain.contract import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 PREFIX = "whsec_"
 KEY_BYTES = 32
 """Length of the keys that we generate."""
-MIN_KEY_BYTES = 24
-MAX_KEY_BYTES = 64
+MIN_KEY_BYTES = Limits.signing_secret_min_bytes
+MAX_KEY_BYTES = Limits.signing_secret_max_bytes
 """Standard Webhooks 1.0, §Signature scheme: a symmetric key has 24 to 64 bytes."""
 
 

@@ -52,6 +52,11 @@ class Vault:
         self._random_bytes = random_bytes
 
     @property
+    def header(self) -> bytes:
+        """What every blob under the current key begins with."""
+        return self._header
+
+    @property
     def key_ids(self) -> tuple[str, ...]:
         """The ids of all keys, in the order in which they were given."""
         return tuple(self._ciphers)

@@ -183,7 +183,7 @@ class Dispatcher:
                 self._trigger.forget()
 
     def _checked(self, operation: Operation, answer: Answer) -> Answer:
-        """In tests every answer, in production a sample is held against the contract."""
+        """Hold a sample of the answers against the contract; with all of them, break loudly."""
         if self._validated_share and random.random() < self._validated_share:  # noqa: S311 - a sample
             body = answer.body
             value = strict_json.parse(body, untouched=(_RAW_MEMBER,)) if body else None
@@ -195,7 +195,8 @@ class Dispatcher:
                     answer.status,
                     errors,
                 )
-                raise ContractBroken(operation.operation_id, answer.status, errors)
+                if self._validated_share == 1:
+                    raise ContractBroken(operation.operation_id, answer.status, errors)
         return answer
 
 

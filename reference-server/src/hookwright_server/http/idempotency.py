@@ -26,7 +26,7 @@ from hookwright_server.store.database import Connection, Database
 from hookwright_server.store.idempotency import RecordRow
 
 REPLAYED = {"Idempotency-Replayed": "true"}
-_STARTED_FOR_MS = 60_000
+_STARTED_FOR_MS = Limits.idempotency_started_seconds * 1000
 _FORM = re.compile(r"[\x21-\x7e]{1,255}")
 # These leave no record: they were refused before they ran, or may go differently next time.
 _UNRECORDED = frozenset({400, 401, 403, 408, 413, 415, 429})

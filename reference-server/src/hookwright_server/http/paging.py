@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NotRequired, Protocol, TypedDict, TypeVar
 
 from hookwright_server.domain import cursor
@@ -36,8 +36,9 @@ class PageParams(Protocol):
 class Cursors:
     """Turns parameters into a page query and a page of rows into the envelope."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        """The first of `keys` signs; cursors signed under the others are still taken."""
+        self._keys = keys
 
     def query(self, context: Context, params: PageParams) -> PageQuery:
         """Which rows the caller asks for; 400 for a cursor that is not this query's."""
@@ -56,13 +57,16 @@ class Cursors:
         """The cursor of the next page; None on the last one."""
         if page.next_id is None:
             return None
-        return cursor.seal(page.next_id, _binding(context, params), self._key)
+        return cursor.seal(page.next_id, _binding(context, params), self._keys[0])
 
     def _open(self, context: Context, params: PageParams) -> str:
-        try:
-            return cursor.unseal(params.cursor or "", _binding(context, params), self._key)
-        except CursorError as error:
-            raise invalid("query/cursor", "cursor", str(error)) from error
+        refusal = "There is no key to open a cursor with."
+        for key in self._keys:
+            try:
+                return cursor.unseal(params.cursor or "", _binding(context, params), key)
+            except CursorError as error:
+                refusal = str(error)
+        raise invalid("query/cursor", "cursor", refusal)
 
 
 class Envelope(TypedDict):

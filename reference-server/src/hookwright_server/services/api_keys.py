@@ -118,7 +118,7 @@ class ApiKeys:
         """Whether `parsed` is a text of this key that is valid now."""
         now_ms = self._clock.now_ms()
         key = credential.key
-        if credential.app_is_gone or (key.expires_at is not None and key.expires_at <= now_ms):
+        if key.expires_at is not None and key.expires_at <= now_ms:
             return False
         if key.environment != parsed.environment:
             return False

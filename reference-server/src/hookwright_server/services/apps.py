@@ -11,7 +11,7 @@ from hookwright_server.services.parts import Parts
 from hookwright_server.services.principal import Principal, require_app, require_unbound
 from hookwright_server.services.secrets import Rotated, Secrets
 from hookwright_server.services.sizes import check_metadata
-from hookwright_server.store import apps, endpoints
+from hookwright_server.store import api_keys, apps, endpoints
 from hookwright_server.store.apps import AppRow
 from hookwright_server.store.database import Connection
 from hookwright_server.store.pages import PageQuery, RowPage
@@ -81,11 +81,12 @@ class Apps:
         return after
 
     def delete(self, tx: Connection, principal: Principal, app_slug: str) -> None:
-        """Delete the app and its endpoints; what was pending reads as cancelled."""
+        """Delete the app, its endpoints and the keys bound to it; what was pending is cancelled."""
         require_unbound(principal)
         app = require_app(tx, principal, app_slug)
         now_ms = self._parts.clock.now_ms()
         endpoints.delete_of_app(tx, app.id, now_ms)
+        api_keys.revoke_of_app(tx, app.id, now_ms)
         apps.mark_deleted(tx, app.id, now_ms)
 
     def rotate_secret(

@@ -12,9 +12,14 @@ from hookwright_server.domain.signing import build_body
 from hookwright_server.errors import Refusal
 from hookwright_server.services.endpoints import Endpoints
 from hookwright_server.services.parts import Parts
+from hookwright_server.services.places import Places
 from hookwright_server.services.principal import Principal
 from hookwright_server.store.claims import targets
 from hookwright_server.store.database import Database
+
+# A test holds a request thread until its endpoint answers; the other threads stay for others.
+_AT_A_TIME = 16
+_AT_A_TIME_OF_ONE_ACCOUNT = 4
 
 Send = Callable[[OutgoingRequest], Attempted]
 
@@ -51,6 +56,7 @@ class EndpointTests:
         self._endpoints = endpoints
         self._preparer = preparer
         self._send = send
+        self._places = Places(_AT_A_TIME, _AT_A_TIME_OF_ONE_ACCOUNT)
 
     def run(
         self,
@@ -62,7 +68,8 @@ class EndpointTests:
     ) -> TestResult:
         """Send one event to the endpoint, even to a disabled one, and wait for the outcome."""
         signed = self._sign(principal, app_slug, endpoint_id, event_name, payload)
-        attempted = self._send(signed.request)
+        with self._places.taken(principal.account_id):
+            attempted = self._send(signed.request)
         answered = attempted.status_code is not None
         return TestResult(
             url=signed.request.url,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hookwright_server.domain.contract import Limits
 from hookwright_server.errors import not_found
 from hookwright_server.services.principal import Principal, app_filter
 from hookwright_server.store import deliveries, messages
@@ -12,7 +13,7 @@ from hookwright_server.store.deliveries import DeliveryRow
 from hookwright_server.store.messages import MessageFilter, MessageRow
 from hookwright_server.store.pages import PageQuery, RowPage
 
-SHOWN_DELIVERIES = 100
+SHOWN_DELIVERIES = Limits.message_deliveries_shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,6 @@ class Credential:
     key: KeyRow
     requests_per_minute: int | None
     messages_per_second: int | None
-    app_is_gone: bool
 
 
 _STORED = tuple(name for name in KeyRow.__dataclass_fields__ if name != "app_slug")
@@ -55,7 +54,6 @@ def credential(tx: Connection, key_id: str) -> Credential | None:
             *_COLUMNS,
             accounts.c.requests_per_minute,
             accounts.c.messages_per_second,
-            apps.c.deleted_at.label("app_deleted_at"),
         )
         .select_from(_FROM.join(accounts, accounts.c.id == api_keys.c.account_id))
         .where(api_keys.c.id == key_id, _LIVE)
@@ -67,7 +65,6 @@ def credential(tx: Connection, key_id: str) -> Credential | None:
         key=_row(row),
         requests_per_minute=row["requests_per_minute"],
         messages_per_second=row["messages_per_second"],
-        app_is_gone=row["app_deleted_at"] is not None,
     )
 
 
@@ -101,6 +98,12 @@ def update(tx: Connection, row: KeyRow) -> None:
 def revoke(tx: Connection, key_id: str, at_ms: int) -> None:
     """Refuse the key from now on."""
     tx.execute(api_keys.update().where(api_keys.c.id == key_id).values(revoked_at=at_ms))
+
+
+def revoke_of_app(tx: Connection, app_id: str, at_ms: int) -> None:
+    """Refuse every key that is bound to an app from now on."""
+    bound = (api_keys.c.app_id == app_id, api_keys.c.revoked_at.is_(None))
+    tx.execute(api_keys.update().where(*bound).values(revoked_at=at_ms))
 
 
 def _row(row: sa.RowMapping) -> KeyRow:

@@ -12,12 +12,16 @@ from hookwright_server.store.database import Connection
 from hookwright_server.store.tables import apps, endpoints, signing_secrets
 
 
+Tenant = tuple[str, str]
+"""Account and environment: those who share a server and must not feel one another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """An endpoint with due deliveries: how many of them, at most its free slots."""
 
     endpoint_id: str
-    account_id: str
+    tenant: Tenant
     claimable: int
     has_more: bool  # more is due than is claimable
 
@@ -61,6 +65,11 @@ class Target:
     max_concurrency: int
     retry_policy: str | None
     app_retry_policy: str | None
+
+    @property
+    def tenant(self) -> Tenant:
+        """Whose endpoint it is."""
+        return self.account_id, self.environment
 
 
 @dataclass(frozen=True, slots=True)

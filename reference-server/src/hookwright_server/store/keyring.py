@@ -17,3 +17,8 @@ def probes(tx: Connection) -> dict[str, bytes]:
 def insert(tx: Connection, key_id: str, probe_sealed: bytes) -> None:
     """Remember a key."""
     tx.execute(keyring.insert().values(key_id=key_id, probe_sealed=probe_sealed))
+
+
+def retire_others(tx: Connection, current: str) -> None:
+    """Forget every key but the current one: nothing is sealed under them any more."""
+    tx.execute(keyring.delete().where(keyring.c.key_id != current))

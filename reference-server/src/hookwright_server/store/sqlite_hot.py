@@ -56,7 +56,7 @@ pending(endpoint_id) AS (
     FROM pending WHERE pending.endpoint_id IS NOT NULL
 ),
 open AS MATERIALIZED (
-    SELECT endpoints.id, endpoints.account_id, endpoints.max_concurrency,
+    SELECT endpoints.id, endpoints.account_id, endpoints.environment, endpoints.max_concurrency,
         (SELECT min(next_attempt_at) FROM deliveries INDEXED BY deliveries_due
          WHERE status = 'pending' AND endpoint_id = endpoints.id) AS due_at
     FROM pending
@@ -64,7 +64,7 @@ open AS MATERIALIZED (
     CROSS JOIN apps ON apps.id = endpoints.app_id
     WHERE endpoints.active AND endpoints.deleted_at IS NULL AND apps.deleted_at IS NULL
 )
-SELECT id, account_id, max_concurrency,
+SELECT id, account_id, environment, max_concurrency,
     (SELECT count(*) FROM deliveries INDEXED BY deliveries_leased
      WHERE status = 'sending' AND endpoint_id = open.id),
     (SELECT count(*) FROM
@@ -73,7 +73,7 @@ SELECT id, account_id, max_concurrency,
          LIMIT ?2))
 FROM open WHERE due_at <= ?1
 UNION ALL
-SELECT NULL, NULL, min(CASE WHEN due_at > ?1 THEN due_at ELSE
+SELECT NULL, NULL, NULL, min(CASE WHEN due_at > ?1 THEN due_at ELSE
     (SELECT min(next_attempt_at) FROM deliveries INDEXED BY deliveries_due
      WHERE status = 'pending' AND endpoint_id = open.id AND next_attempt_at > ?1) END), 0, 0
 FROM open
@@ -132,14 +132,14 @@ class SqliteHotSql:
         waiting: list[Waiting] = []
         next_due_at: int | None = None
         for row in _driver(connection).execute(_QUEUE, (now_ms, _MOST_COUNTED)):
-            endpoint_id, account_id, slots, leased, due = row
+            endpoint_id, account_id, environment, slots, leased, due = row
             if endpoint_id is None:
                 next_due_at = slots
                 continue
             free = min(slots, limits.get(endpoint_id, slots)) - leased
             claimable = max(0, min(free, due))
             more = due > claimable or due == _MOST_COUNTED
-            waiting.append(Waiting(endpoint_id, account_id, claimable, more))
+            waiting.append(Waiting(endpoint_id, (account_id, environment), claimable, more))
         return Queue(tuple(waiting), next_due_at)
 
     def lease(

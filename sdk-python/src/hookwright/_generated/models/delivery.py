@@ -42,7 +42,10 @@ class Delivery:
     attempt_count: int
     """How many attempts were made. At least 0."""
     max_attempts: int
-    """After how many attempts it becomes `dead_letter`. At least 1."""
+    """After how many attempts it becomes `dead_letter`, by the policy of its last attempt (before
+    the first, of its acceptance). Interrupted attempts and those before a retry by hand raise it.
+    At least 1.
+    """
     next_attempt_at: datetime | None
     """When the next attempt is due; null when none is planned."""
     last_status_code: int | None

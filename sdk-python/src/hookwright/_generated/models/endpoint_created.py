@@ -63,8 +63,9 @@ class EndpointCreated:
     updated_at: datetime
     """When it was last changed."""
     signing_secret: str
-    """The secret that signs for this endpoint, shown in full only here. `whsec_` and the base64 of
-    32 random bytes.
+    """The endpoint's own secret, shown in full only here. `whsec_` and the base64 of 32 random
+    bytes. It signs while `signing.source` is `endpoint`; with `app` the app's secret signs and this
+    one waits for a switch.
     """
     extra: dict[str, Any] = field(factory=dict[str, Any], repr=False)
     """Members that this version does not know; kept, and sent back by `to_dict`."""

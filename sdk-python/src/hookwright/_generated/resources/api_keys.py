@@ -157,7 +157,7 @@ class ApiKeys:
         Args:
             key_id: The key's id. 1 to 64 characters.
             overlap_seconds: For so long the old text is accepted beside the new one; 0 ends it at
-                once. 0 to 604800. Default: `0`.
+                once. A second rotation ends the overlap of the first. 0 to 604800. Default: `0`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -357,7 +357,7 @@ class AsyncApiKeys:
         Args:
             key_id: The key's id. 1 to 64 characters.
             overlap_seconds: For so long the old text is accepted beside the new one; 0 ends it at
-                once. 0 to 604800. Default: `0`.
+                once. A second rotation ends the overlap of the first. 0 to 604800. Default: `0`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.

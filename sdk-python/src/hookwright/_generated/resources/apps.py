@@ -215,8 +215,7 @@ class Apps:
             extra_headers: Headers of this call, over those of the client.
 
         Raises:
-            NotFoundError: `not_found`.
-            APIError: Any other failure; `hookwright.errors` lists them.
+            APIError: Any failure; `hookwright.errors` lists them.
         """
         return self._core.request(
             Call(
@@ -581,8 +580,7 @@ class AsyncApps:
             extra_headers: Headers of this call, over those of the client.
 
         Raises:
-            NotFoundError: `not_found`.
-            APIError: Any other failure; `hookwright.errors` lists them.
+            APIError: Any failure; `hookwright.errors` lists them.
         """
         return await self._core.request(
             Call(

@@ -548,8 +548,9 @@ class Endpoints:
     ) -> SecretRotated:
         """Rotate an endpoint's signing secret.
 
-        The old secret signs beside the new one until the overlap ends; `overlap_seconds: 0`
-        invalidates it at once.
+        Makes a new secret of the endpoint's own. The old one signs beside it until the overlap
+        ends; `overlap_seconds: 0` invalidates it at once. While `signing.source` is `app` neither
+        signs: rotate the app's with `apps.rotate_secret`.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
@@ -1114,8 +1115,9 @@ class AsyncEndpoints:
     ) -> SecretRotated:
         """Rotate an endpoint's signing secret.
 
-        The old secret signs beside the new one until the overlap ends; `overlap_seconds: 0`
-        invalidates it at once.
+        Makes a new secret of the endpoint's own. The old one signs beside it until the overlap
+        ends; `overlap_seconds: 0` invalidates it at once. While `signing.source` is `app` neither
+        signs: rotate the app's with `apps.rotate_secret`.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
