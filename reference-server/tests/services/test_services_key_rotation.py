@@ -24,10 +24,9 @@ REALM = Realm("acc_1", "live")
 
 def _make_secrets(database: Database, vault: Vault, count: int) -> list[str]:
     service = Secrets(SystemClock(), Ids(), lambda size: b"s" * size, vault)
-    return [
-        database.write(lambda tx: service.create(tx, REALM, "app_1", f"ep_{number}"))
-        for number in range(count)
-    ]
+    return database.write(
+        lambda tx: [service.create(tx, REALM, "app_1", f"ep_{n}") for n in range(count)]
+    )
 
 
 def _open_all(tx: Connection, vault: Vault) -> list[str]:
