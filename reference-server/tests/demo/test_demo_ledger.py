@@ -163,10 +163,11 @@ def test_latency_counts_first_attempts_outside_the_kill_window() -> None:
         ledger.accepted(Publication("order", PAYLOAD, name, accepted_at, accepted_at))
         ledger.received(_receipt(at=received_at, message_id=name))
 
-    latency = _judged(ledger).latency
+    verdict = _judged(ledger)
 
-    assert (2, 0.0) == (latency.count, latency.p50_ms)
-    assert pytest.approx(3.0) == latency.p99_ms
+    assert (2, 0.0) == (verdict.since_accepted.count, verdict.since_accepted.p50_ms)
+    assert pytest.approx(3.0) == verdict.since_accepted.p99_ms
+    assert pytest.approx(103.0) == verdict.since_called.p99_ms
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 2.0), (0.99, 4.0), (0.0, 1.0)])

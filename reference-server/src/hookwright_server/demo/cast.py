@@ -10,7 +10,7 @@ from typing import Any, Final
 from hookwright_server.demo.receivers import Answer, Behaviour
 
 APP: Final = "demo-shop"
-EVENTS: Final = {"order.created": 45, "order.paid": 30, "user.signed_up": 20, "invoice.sent": 5}
+EVENTS: Final = {"order.created": 45, "order.paid": 30, "user.signed_up": 20, "invoice.sent": 4}
 """Event names with their weights."""
 
 _OK: Final = Answer(200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hookwright_server.demo.ledger import Verdict
+from hookwright_server.demo.ledger import Latency, Verdict
 from hookwright_server.demo.story import Ending
 
 _NEXT = """\
@@ -59,13 +60,14 @@ def rows(ending: Ending) -> Iterator[tuple[str, str, str]]:
     yield (
         "signatures",
         f"{verdict.verified} of {verdict.requests} verified",
-        "hookwright.webhooks, all requests",
+        "all requests, hookwright.webhooks",
     )
     yield "duplicates", _duplicates(verdict), _why_duplicates(verdict)
+    yield "202 to received", _times(verdict.since_accepted), "a webhook may overtake its 202"
     yield (
-        "202 to received",
-        f"p50 {verdict.latency.p50_ms:.1f} ms, p99 {verdict.latency.p99_ms:.1f} ms",
-        f"{verdict.latency.count} first tries at “good”, kill aside",
+        "call to received",
+        _times(verdict.since_called),
+        f"{verdict.since_called.count} tries at “good”, kill aside",
     )
     yield (
         "after kill -9",
@@ -117,11 +119,8 @@ def document(ending: Ending, report: Path) -> dict[str, Any]:
         "unfinished": verdict.unfinished,
         "calls_repeated": kill.calls_repeated,
         "calls_given_up": ending.calls_given_up,
-        "latency": {
-            "first_attempts": verdict.latency.count,
-            "p50_ms": round(verdict.latency.p50_ms, 2),
-            "p99_ms": round(verdict.latency.p99_ms, 2),
-        },
+        "ms_from_202_to_received": asdict(verdict.since_accepted),
+        "ms_from_call_to_received": asdict(verdict.since_called),
         "down_s": round(kill.outage.ready_at - kill.outage.killed_at, 2),
         "resumed_after_s": round(kill.resumed_at - kill.outage.killed_at, 2),
         "lasted_s": round(ending.lasted_s, 2),
@@ -162,6 +161,10 @@ def _alarms(ending: Ending) -> set[str]:
     return {name for name, is_bad in bad.items() if is_bad}
 
 
+def _times(latency: Latency) -> str:
+    return f"p50 {latency.p50_ms:.1f}, p99 {latency.p99_ms:.1f} ms"
+
+
 def _duplicates(verdict: Verdict) -> str:
     return str(verdict.repeats_by_kill + verdict.repeats_otherwise)
 
@@ -175,7 +178,7 @@ def _why_duplicates(verdict: Verdict) -> str:
 
 
 _STATES = {
-    "held": "for “gone”, until it is enabled",
+    "held": "kept for disabled endpoints",
     "failed": "the 410 answers: final",
     "dead_letter": "“dead”: every attempt failed",
 }

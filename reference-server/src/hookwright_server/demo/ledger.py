@@ -95,7 +95,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds from the 202 to the first request, over `count` first attempts."""
+    """Milliseconds until the first request, over `count` first attempts."""
 
     count: int
     p50_ms: float
@@ -121,7 +121,8 @@ class Verdict:
     repeats_otherwise: int
     lost: tuple[Pair, ...]
     unfinished: int
-    latency: Latency
+    since_accepted: Latency
+    since_called: Latency
 
     @property
     def passed(self) -> bool:
@@ -182,6 +183,7 @@ class Ledger:
         missing = [pair for pair in owed if not _arrived(arrivals.get(pair, ()))]
         states = Counter(state.status for state in shown.values())
         repeats = [repeat for each in arrivals.values() for repeat in _repeats(each)]
+        timed = list(self.latencies(outage))
         by_kill = sum(_explained(first, second, outage) for first, second in repeats)
         return Verdict(
             accepted_events=len(self.publications),
@@ -199,10 +201,8 @@ class Ledger:
             repeats_otherwise=len(repeats) - by_kill,
             lost=tuple(pair for pair in missing if not _accounted_for(shown.get(pair))),
             unfinished=sum(states[status] for status in UNFINISHED),
-            latency=_latency(
-                receipt.at - publication.accepted_at
-                for publication, receipt in self.latencies(outage)
-            ),
+            since_accepted=_latency(first.at - event.accepted_at for event, first in timed),
+            since_called=_latency(first.at - event.called_at for event, first in timed),
         )
 
     def _subscribers_of(self, publication: Publication) -> Iterator[Subscriber]:

@@ -21,7 +21,7 @@ _BUSY_PATIENCE_S: Final = 3.0
 _DEAD_FOR_S: Final = 0.7
 _PATIENCE_S: Final = 60.0
 _LOOK_S: Final = 0.2
-_SCENES_PER_KIND: Final = 2
+_SCENES_PER_ENDPOINT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +189,13 @@ async def _judged(stage: Stage, seed: int, kill: Kill) -> Ending:
 
 
 def _chosen(deliveries: list[Delivery], names: Mapping[str, str]) -> Iterator[Delivery]:
-    """A few of each endpoint, those with the most attempts, in the order of the cast."""
+    """A few of each endpoint, in the order of the cast: each status, then the most attempts."""
     for endpoint_id in names:
         mine = [each for each in deliveries if each.endpoint_id == endpoint_id]
         mine.sort(key=lambda each: -each.attempt_count)
-        yield from mine[:_SCENES_PER_KIND]
+        firsts = {each.status: each for each in reversed(mine)}
+        mine.sort(key=lambda each: firsts[each.status] is not each)
+        yield from mine[: max(len(firsts), _SCENES_PER_ENDPOINT)]
 
 
 async def _scene(stage: Stage, names: Mapping[str, str], delivery: Delivery) -> Scene:
