@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import httptools
 import pytest
@@ -220,7 +220,8 @@ class _RecordingServer(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: Any = transport
+        self._transport = cast(asyncio.Transport, transport)
+        self._house.reply = self._transport.write
 
     def data_received(self, data: bytes) -> None:
         self._house.received += data
@@ -245,6 +246,8 @@ class House:
     requests: int = 0
     answer: bytes = ANSWER
     hang_up: bool = False
+    reply: Callable[[bytes], None] = lambda answer: None
+    """Writes an answer to the latest connection."""
     door: FrontDoor | None = None
     call: Callable[[Callable[[], Any]], Any] = lambda function: function()
 

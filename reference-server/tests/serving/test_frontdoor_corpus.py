@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -37,6 +40,9 @@ _MALFORMED = {
     "h2c": b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
     "no Host": b"GET / HTTP/1.1\r\n\r\n",
     "two Hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "two Authorizations": _BODY + b"Authorization: x\r\nauthorization: x\r\n\r\n",
+    "two Content-Types": _BODY + b"Content-Type: x\r\nContent-Type: y\r\n\r\n",
+    "two Idempotency-Keys": _BODY + b"Idempotency-Key: x\r\nIdempotency-Key:\r\n\r\n",
     "user in Host": b"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",
     "path in Host": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
     "header without colon": b"GET / HTTP/1.1\r\nHost: a\r\nfoo\r\n\r\n",
@@ -118,7 +124,7 @@ def test_hostile_bytes_get_one_problem(served: Any, connect: Any, raw: bytes, co
 
     assert [code] == [answer.problem["code"] for answer in answers]
     assert answers[0].problem["status"] == answers[0].status
-    assert len(answers[0].problem["request_id"]) == 32
+    assert re.fullmatch("req_[0-9A-HJKMNP-TV-Z]{26}", answers[0].problem["request_id"])
 
 
 def test_one_byte_at_a_time(served: Any, connect: Any) -> None:
@@ -142,6 +148,35 @@ def test_trace_id_becomes_request_id(served: Any, connect: Any) -> None:
     )
 
     assert trace_id == wire.read_to_end()[0].problem["request_id"]
+
+
+@pytest.mark.parametrize(
+    "traceparent",
+    [
+        b"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        b"00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        b"00-4bf92f3577b34da6a3ce929d0e0e4736-\xff0f067aa0ba902b7-01",
+    ],
+)
+def test_invalid_trace_context_is_not_repeated(
+    served: Any, connect: Any, traceparent: bytes
+) -> None:
+    """A refused request with another traceparent gets an id of the server's own."""
+    wire = connect(served.port)
+    wire.send(b"GET /<> HTTP/1.1\r\nHost: a\r\ntraceparent: " + traceparent + b"\r\n\r\n")
+
+    assert wire.read_to_end()[0].problem["request_id"].startswith("req_")
+
+
+def test_the_process_of_the_front_door_stays_light() -> None:
+    """The application's libraries are not imported where only bytes are relayed."""
+    heavy = "{'flask', 'werkzeug', 'sqlalchemy', 'pydantic'} & sys.modules.keys()"
+    code = (
+        f"import sys, hookwright_server.serving, hookwright_server.http.frontdoor; print({heavy})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "set()" == done.stdout.strip()
 
 
 def test_refused_head_request_has_no_body(served: Any, connect: Any) -> None:

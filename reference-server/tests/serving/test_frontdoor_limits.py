@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+_ANSWER = b"HTTP/1.1 200 OK\r\nx-request-id: r\r\ncontent-length: 2\r\n\r\nok"
 _GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 _POST = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"
 
@@ -125,6 +126,24 @@ def test_memory_for_bodies_is_bounded(open_house: Any, connect: Any, wait_until:
 
     assert ["unavailable"] == [answer.problem["code"] for answer in second]
     assert 200 == answered[0].status
+
+
+def test_an_answer_gives_its_request_back(open_house: Any, connect: Any, wait_until: Any) -> None:
+    """A client that always has another request under way is charged for that one only."""
+    post = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n" + b"x" * 20_000
+    with open_house(max_buffered_bytes=100_000) as house:
+        house.answer = b""
+        wire = connect(house.port)
+        for answered in range(20):
+            wire.send(post)
+            wait_until(lambda count=answered: house.requests == count + 1)
+            if answered:
+                house.call(lambda: house.reply(_ANSWER))
+                wire.read()
+        wire.send(post[:100])
+        wait_until(lambda: house.call(lambda: house.door.buffered_bytes) == len(post) + 100)
+
+        assert not wire.raw.count(b"HTTP/1.1 503 ")
 
 
 def test_slow_clients_do_not_hinder_others(served: Any, connect: Any) -> None:

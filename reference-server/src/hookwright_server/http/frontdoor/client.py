@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import cast
 
 from hookwright_server.http.frontdoor.context import Context
@@ -30,7 +31,7 @@ class ClientConnection(asyncio.Protocol):
         self._reader = RequestReader(context.limits)
         self._upstream: Upstream | None = None
         self._transport = cast(asyncio.Transport, None)
-        self._outstanding = 0
+        self._outstanding = deque[int]()  # sizes of the requests that await their answers
         self._answering = False
         self._until_eof = False
         self._ending = False
@@ -74,6 +75,9 @@ class ClientConnection(asyncio.Protocol):
             self._forward()
         if reader.held_bytes + self._in_flight_bytes != self._counted_bytes:
             self._count_bytes()
+            buffered = self._context.buffered_bytes
+            if reader.held_bytes and buffered > self._limits.max_buffered_bytes:
+                self._refuse("unavailable", _BUSY)
         if reader.phase is Phase.BODY:
             self._tell_to_continue()
 
@@ -95,24 +99,21 @@ class ClientConnection(asyncio.Protocol):
             self._upstream = Upstream(self, self._context.loop, self._context.upstream_path)
         for request in reader.ready:
             self._upstream.send(request)
+            self._outstanding.append(len(request.raw))
             self._in_flight_bytes += len(request.raw)
-        self._outstanding += len(reader.ready)
         reader.ready.clear()
         self._greeted = True
         self._told_to_continue = False
         self._sent_at = self._context.loop.time()
         if reader.finished:
             self._ending = True
-        elif self._outstanding >= self._limits.max_pipelined:
+        elif len(self._outstanding) >= self._limits.max_pipelined:
             self._regulate()
 
     def _count_bytes(self) -> None:
-        held = self._reader.held_bytes
-        counted = held + self._in_flight_bytes
+        counted = self._reader.held_bytes + self._in_flight_bytes
         self._context.buffered_bytes += counted - self._counted_bytes
         self._counted_bytes = counted
-        if held and self._context.buffered_bytes > self._limits.max_buffered_bytes:
-            self._refuse("unavailable", _BUSY)
 
     def _tell_to_continue(self) -> None:
         if self._outstanding or self._told_to_continue or not self._reader.awaits_continue:
@@ -171,18 +172,17 @@ class ClientConnection(asyncio.Protocol):
     def _is_last_answer(self) -> bool:
         """Whether the client should be told that no further request will be read."""
         ending = self._context.draining or self._ending
-        return ending and self._outstanding == 1 and self._refusal is None
+        return ending and len(self._outstanding) == 1 and self._refusal is None
 
     def _answered(self) -> None:
-        self._outstanding -= 1
+        self._in_flight_bytes -= self._outstanding.popleft()
+        self._count_bytes()
         self._answering = False
         if self._until_eof:
             self._close()
             return
         self._idle_at = self._sent_at
-        if self._outstanding == 0:
-            self._in_flight_bytes = 0
-            self._count_bytes()
+        if not self._outstanding:
             self._all_answered()
         if self._reading_paused:
             self._regulate()
@@ -202,7 +202,7 @@ class ClientConnection(asyncio.Protocol):
             code, "The request could not be processed.", with_body=not head.to_head_request
         )
         self._ending = True
-        self._outstanding = 0
+        self._outstanding.clear()
         self._drop_upstream()
         self._finish(answer)
 
@@ -214,7 +214,7 @@ class ClientConnection(asyncio.Protocol):
                 self._answered()
             self._close()
         elif self._outstanding:
-            self._outstanding = 0
+            self._outstanding.clear()
             if self._refusal is None:
                 self._refuse("unavailable", _GONE)
             else:
@@ -230,7 +230,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _regulate(self) -> None:
         """Stop reading while the server is behind, so that nothing piles up here."""
-        pause = self._upstream_full or self._outstanding >= self._limits.max_pipelined
+        pause = self._upstream_full or len(self._outstanding) >= self._limits.max_pipelined
         if self._transport.is_closing() or pause == self._reading_paused:
             return
         self._reading_paused = pause
@@ -302,7 +302,7 @@ class ClientConnection(asyncio.Protocol):
         self._refusal = self._context.answer(
             code, detail, self._reader.traceparent, with_body=not self._reader.is_head
         )
-        if self._outstanding == 0:
+        if not self._outstanding:
             self._finish(self._refusal)
 
     def _finish(self, answer: bytes) -> None:
@@ -325,7 +325,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _close(self) -> None:
         self._ending = True
-        self._outstanding = 0
+        self._outstanding.clear()
         self._drop_upstream()
         self._transport.close()
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from hookwright_server.http.frontdoor.limits import Limits
 from hookwright_server.http.frontdoor.refusal import RefusalCode, RenderProblem, problem_bytes
-
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+from hookwright_server.http.request_ids import RequestIds
 
 
 class Client(Protocol):
@@ -38,7 +35,7 @@ class Context:
     upstream_path: str
     limits: Limits
     render: RenderProblem
-    new_request_id: Callable[[], str]
+    request_ids: RequestIds
     clients: set[Client] = field(default_factory=set[Client])
     buffered_bytes: int = 0
     draining: bool = False
@@ -48,8 +45,7 @@ class Context:
         self, code: RefusalCode, detail: str, traceparent: bytes = b"", *, with_body: bool = True
     ) -> bytes:
         """The complete problem response; a client's trace id becomes its request id."""
-        match = _TRACEPARENT.fullmatch(traceparent)
-        request_id = match[1].decode("ascii") if match else self.new_request_id()
+        request_id = self.request_ids.of(traceparent.decode("latin-1"))
         status, body = self.render(code, detail, request_id)
         return problem_bytes(status, code, body, request_id, with_body=with_body)
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
-from collections.abc import Callable
 
+from hookwright_server.clock import SystemClock
 from hookwright_server.http.frontdoor.client import ClientConnection
 from hookwright_server.http.frontdoor.context import Context
 from hookwright_server.http.frontdoor.limits import Limits
 from hookwright_server.http.frontdoor.refusal import RenderProblem
+from hookwright_server.http.request_ids import RequestIds
+from hookwright_server.ids import Ids
 
 _BACKLOG = 1024
-
-
-def random_request_id() -> str:
-    """32 hexadecimal digits, the form of a trace id."""
-    return secrets.token_hex(16)
 
 
 class FrontDoor:
@@ -34,7 +30,7 @@ class FrontDoor:
         render: RenderProblem,
         *,
         limits: Limits | None = None,
-        new_request_id: Callable[[], str] = random_request_id,
+        request_ids: RequestIds | None = None,
     ) -> None:
         self._listener = listener
         self._context = Context(
@@ -42,7 +38,7 @@ class FrontDoor:
             upstream_path=upstream_path,
             limits=limits or Limits(),
             render=render,
-            new_request_id=new_request_id,
+            request_ids=request_ids or RequestIds(SystemClock(), Ids()),
         )
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
@@ -54,7 +50,7 @@ class FrontDoor:
 
     @property
     def buffered_bytes(self) -> int:
-        """What incomplete requests occupy."""
+        """What requests occupy that are incomplete or not yet answered."""
         return self._context.buffered_bytes
 
     async def open(self) -> None:

@@ -18,8 +18,10 @@ from hookwright_server.http.frontdoor.refusal import Refused, malformed
 
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _FORBIDDEN_IN_TARGET = re.compile(rb'[#"<>`]')
+# Two values would be joined or one of them dropped, by whoever reads them next.
+_SINGLE = (b"authorization", b"content-type", b"idempotency-key")
 _JUDGED = frozenset(
-    {b"host", b"content-length", b"transfer-encoding", b"expect", b"traceparent"},
+    {b"host", b"content-length", b"transfer-encoding", b"expect", b"traceparent", *_SINGLE},
 )
 _VERSIONS = frozenset({"1.0", "1.1"})
 
@@ -206,6 +208,9 @@ class RequestReader:
         if _FORBIDDEN_IN_TARGET.search(self._url):
             raise malformed("the request target has a character that must be percent-encoded")
         self._judge_host(version)
+        for name in _SINGLE:
+            if len(self._judged.get(name, ())) > 1:
+                raise malformed(f"the header {name.decode()} is given more than once")
         self._choose_framing(version)
 
     def _judge_host(self, version: str) -> None:
