@@ -129,8 +129,8 @@ def depth(plan: Plan) -> Iterator[Row]:
         tuple(a / b for a, b in zip(fair, plain, strict=True)),
         at_most(1.5),
         f"{_ENDPOINTS} endpoints; the plain claim takes the oldest 500 by an index on time, so "
-        "only the one endpoint's. CPU time, medians; both read the messages and write leases. What "
-        "the endpoints' own rows and the turns cost is left out: it grows with how many are served.",
+        "only the one endpoint's. CPU time, medians; both read messages and write leases. What the "
+        "endpoints' own rows and the turns cost is left out: it grows with how many are served.",
     )
     yield Row("depth", "fair claim of 500", "ms CPU", tuple(fair))
     yield Row("depth", "plain claim of 500", "ms CPU", tuple(plain))
