@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ import uvloop
 
 from hookwright_server.http.frontdoor import FrontDoor, Limits, RenderProblem
 from hookwright_server.serving.parent_watch import STOP_ORDER
+from hookwright_server.serving.socket_folder import SOCKET, socket_folder
 from hookwright_server.serving.start import REFUSED_EXIT_CODE
 
 _log = logging.getLogger(__name__)
@@ -34,8 +34,6 @@ _DEATH_GRACE_S = 0.5
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _FILES_PER_CONNECTION = 2
 _FILES_BESIDE = 512
-_LONGEST_TEMPDIR = 70
-_SHORT_TEMPDIR = "/tmp"  # noqa: S108 - a folder with a random name is made in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +88,9 @@ def serve(
     limits = _within_file_limit(limits or Limits())
     with (
         _bind(host, port) as listener,
-        _socket_folder() as folder,
+        socket_folder() as folder,
     ):
-        socket_path = str(Path(folder) / "worker.sock")
+        socket_path = str(Path(folder) / SOCKET)
         worker = _start_worker(app_factory, socket_path, process, limits, environment)
         supervisor = _Supervisor(worker, socket_path, listener, render_problem, limits, process)
         try:
@@ -101,12 +99,6 @@ def serve(
         finally:
             worker.kill()
             worker.communicate()
-
-
-def _socket_folder() -> tempfile.TemporaryDirectory[str]:
-    # The path of a unix socket has at most some 100 characters, whatever TMPDIR says.
-    fits = len(tempfile.gettempdir()) <= _LONGEST_TEMPDIR
-    return tempfile.TemporaryDirectory(prefix="hookwright-", dir=None if fits else _SHORT_TEMPDIR)
 
 
 def _within_file_limit(limits: Limits) -> Limits:

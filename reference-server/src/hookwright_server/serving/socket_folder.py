@@ -1,0 +1,44 @@
+"""The folder of the worker's socket: private, with a short path, and not left behind for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+SOCKET = "worker.sock"
+
+_PREFIX = "hookwright-"
+# The path of a unix socket has at most some 100 characters, whatever TMPDIR says.
+_LONGEST_TEMPDIR = 70
+_SHORT_TEMPDIR = "/tmp"  # noqa: S108 - the folder made in it is private
+
+
+def socket_folder() -> tempfile.TemporaryDirectory[str]:
+    """A fresh folder, removed at the end; those of killed servers are removed now."""
+    place = tempfile.gettempdir()
+    if len(place) > _LONGEST_TEMPDIR:
+        place = _SHORT_TEMPDIR
+    sweep(Path(place))
+    return tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place)
+
+
+def sweep(place: Path) -> None:
+    """Remove our folders below `place` whose socket nobody listens on any more."""
+    for folder in place.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # somebody else removes it at the same time
+            if folder.stat().st_uid == os.getuid() and _is_dead(folder / SOCKET):
+                shutil.rmtree(folder)
+
+
+def _is_dead(path: Path) -> bool:
+    # A refused connection is certain even when containers share the folder: they share the kernel.
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+    return False
