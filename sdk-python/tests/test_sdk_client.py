@@ -6,12 +6,15 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import httpx
 import pytest
 
-from hookwright import AsyncHookwright, Hookwright, UsageError
+from hookwright import AsyncHookwright, Hookwright, UsageError, models
 from hookwright._core.call import Call, CallOptions
 from hookwright._core.runtime import Runtime
+from hookwright._core.settings import settings_from
+from hookwright._core.wire import WireRequest
 
 if TYPE_CHECKING:
     from sdk_harness import ScriptedApi
@@ -72,6 +75,39 @@ def test_wrong_options(options: dict[str, Any]) -> None:
     for kind in (Hookwright, AsyncHookwright):
         with pytest.raises(UsageError):
             kind("key", base_url="http://127.0.0.1", **options)
+
+
+def test_no_repr_shows_the_key() -> None:
+    """Clients, settings and requests can be printed: the API key stays out."""
+    with Hookwright("hw_live_x", base_url="http://127.0.0.1:1/") as client:
+        settings = settings_from("hw_live_x", "http://127.0.0.1:1", {"cookie": "hw_live_x"})
+        request = WireRequest("GET", "/", settings.headers, b"hw_live_x", None, "GET /")
+        shown = [repr(client), repr(client.apps), repr(settings), repr(request)]
+        same = AsyncHookwright("hw_live_x", base_url="http://127.0.0.1:1/")
+
+        assert "Hookwright(base_url='http://127.0.0.1:1')" == shown[0]
+        assert "AsyncHookwright(base_url='http://127.0.0.1:1')" == repr(same)
+        assert [] == [each for each in shown if "hw_live_x" in each]
+
+
+@pytest.mark.parametrize(
+    ("model", "secret"),
+    [
+        (models.SecretRotated, "signing_secret"),
+        (models.AppCreated, "signing_secret"),
+        (models.AppProvisioned, "signing_secret"),
+        (models.EndpointCreated, "signing_secret"),
+        (models.ApiKeyCreated, "key"),
+        (models.ApiKeyRotated, "key"),
+    ],
+)
+def test_no_repr_shows_a_secret(model: type[Any], secret: str) -> None:
+    """A model with a secret that is shown once can be printed without giving it away."""
+    names = [each.name for each in attrs.fields(model)]
+    shown = repr(model(**{name: f"<{name}>" for name in names}))
+
+    assert f"<{secret}>" not in shown
+    assert f"{model.__name__}(" in shown
 
 
 def test_namespaces_are_made_once(api: ScriptedApi) -> None:

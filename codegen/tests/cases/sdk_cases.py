@@ -116,6 +116,7 @@ def test_create_sends_only_what_was_given(peer: Peer, client: Any) -> None:
     assert {"name": "One", "description": None, "retry": {"preset": "none"}} == body
     assert "k" == headers["idempotency-key"]
     assert "s" == created.signing_secret
+    assert "signing_secret" not in repr(created)
 
 
 def test_a_post_without_a_key_gets_a_random_one(peer: Peer, client: Any) -> None:

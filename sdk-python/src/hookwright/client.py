@@ -26,8 +26,10 @@ class Hookwright(SyncNamespaces):
     `api_key` and `base_url` are taken from HOOKWRIGHT_API_KEY and HOOKWRIGHT_BASE_URL when not
     given. `timeout` is in seconds (default 60; None waits without end) and bounds each wait for
     the network as well as the reading of the whole body. A failed call is tried again up to
-    `max_retries` times (default 2). `http_client` is an `httpx.Client` of yours: its proxies, TLS
-    and headers are used, its cookies, auth and redirects are not, and closing it is yours.
+    `max_retries` times (default 2). A deletion that finds nothing after a try whose outcome is
+    unknown (no answer, or 5xx) counts as done: that try may have deleted. `http_client` is an
+    `httpx.Client` of yours: its proxies, TLS and headers are used, its cookies, auth and
+    redirects are not, and closing it is yours.
 
     Raises UsageError when something is missing or malformed.
     """
@@ -73,6 +75,9 @@ class Hookwright(SyncNamespaces):
         )
         derived._closes = False
         return derived
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._core.base_url!r})"
 
     def close(self) -> None:
         """Close the connections. An `http_client` that was passed in stays open."""
@@ -142,6 +147,9 @@ class AsyncHookwright(AsyncNamespaces):
         )
         derived._closes = False
         return derived
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._core.base_url!r})"
 
     async def aclose(self) -> None:
         """Close the connections. An `http_client` that was passed in stays open."""

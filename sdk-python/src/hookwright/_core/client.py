@@ -29,6 +29,11 @@ class SyncCore:
         self._settings = settings
         self._runtime = runtime
 
+    @property
+    def base_url(self) -> str:
+        """Where requests go, without a slash at the end."""
+        return self._settings.base_url
+
     def request(self, call: Call[T]) -> T:
         """Do the call, with retries. Raises APIError and UsageError."""
         return self._run(call, call.decode)
@@ -72,6 +77,11 @@ class AsyncCore:
         self._transport = transport
         self._settings = settings
         self._runtime = runtime
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go, without a slash at the end."""
+        return self._settings.base_url
 
     async def request(self, call: Call[T]) -> T:
         """Do the call, with retries. Raises APIError and UsageError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from hookwright._core import log, retry
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hookwright._core.runtime import Runtime
 
 T = TypeVar("T")
+_NOT_FOUND: Final = 404
 
 
 class Exchange:
@@ -30,7 +31,9 @@ class Exchange:
     """
 
     __slots__ = (
+        "_deletes",
         "_error",
+        "_maybe_done",
         "_operation",
         "_request",
         "_retries_left",
@@ -45,6 +48,8 @@ class Exchange:
         self._tries = 0
         self._started = 0.0
         self._error: APIError | None = None
+        self._deletes = call.method == "DELETE"
+        self._maybe_done = False
         self._request, key = _prepare(call, settings, runtime)
         self._retries_left = _retries(call, settings)
         if not retry.is_repeatable(call.method, key):
@@ -60,9 +65,11 @@ class Exchange:
     def next_delay(self, outcome: Reply | APIConnectionError) -> float | None:
         """Seconds to wait before another try; None when this outcome is the last."""
         log.log_outcome(self._operation, outcome, self._runtime.monotonic() - self._started)
-        if isinstance(outcome, Reply) and outcome.is_success:
+        if isinstance(outcome, Reply) and (outcome.is_success or self._is_gone(outcome)):
             self._error = None
             return None
+        if not isinstance(outcome, Reply) or outcome.status_code >= 500:
+            self._maybe_done = True
         delay = self._delay_after(outcome)
         if delay is not None:
             self._retries_left -= 1
@@ -75,7 +82,13 @@ class Exchange:
             raise self._error
         if isinstance(outcome, APIConnectionError):
             raise outcome
+        if self._is_gone(outcome):
+            return decode(None)
         return _decoded(outcome, decode)
+
+    def _is_gone(self, reply: Reply) -> bool:
+        """Whether an earlier try of this DELETE may have done what this one finds done."""
+        return self._deletes and self._maybe_done and reply.status_code == _NOT_FOUND
 
     def _delay_after(self, outcome: Reply | APIConnectionError) -> float | None:
         retry_after: float | None = None

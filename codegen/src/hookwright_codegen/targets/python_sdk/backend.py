@@ -66,6 +66,7 @@ def _filters(api: ir.Api) -> dict[str, Any]:
 
     return {
         "model_type": typing_.model_field,
+        "model_value": typing_.model_value,
         "received": typing_.received,
         "argument": typing_.argument,
         "decoded": decoding.decoded,

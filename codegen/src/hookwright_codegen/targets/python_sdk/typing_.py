@@ -14,11 +14,22 @@ _SCALARS = {
     ir.Kind.NULL: "None",
 }
 
+SECRET_NAMES = frozenset({"signing_secret", "secret", "key", "password"})
+"""Properties whose values no log should show; the contract itself does not mark them."""
+
 
 def model_field(field: ir.Field) -> str:
     """The annotation of a model's field. Enums are open: servers may gain values."""
     kind = _received(field.type)
     return kind if field.required else f"{kind} | Unset"
+
+
+def model_value(field: ir.Field) -> str:
+    """What follows the annotation: the default, and that the `repr` leaves secrets out."""
+    if field.name not in SECRET_NAMES:
+        return "" if field.required else " = UNSET"
+    default = "" if field.required else "default=UNSET, "
+    return f" = field({default}repr=False)"
 
 
 def received(kind: ir.Type) -> str:

@@ -33,7 +33,7 @@ class ApiKeyCreated:
     """From when on it is refused; null: never."""
     created_at: datetime
     """When it was created."""
-    key: str
+    key: str = field(repr=False)
     """The key: `hw_live_…` or `hw_test_…`. Store it now; only its hash is kept."""
     extra: dict[str, Any] = field(factory=dict[str, Any], repr=False)
     """Members that this version does not know; kept, and sent back by `to_dict`."""

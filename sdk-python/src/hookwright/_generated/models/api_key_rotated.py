@@ -33,7 +33,7 @@ class ApiKeyRotated:
     """From when on it is refused; null: never."""
     created_at: datetime
     """When it was created."""
-    key: str
+    key: str = field(repr=False)
     """The key: `hw_live_…` or `hw_test_…`. Store it now; only its hash is kept."""
     previous_valid_until: datetime | None
     """Until when the old text is accepted too; null when it ended at once."""

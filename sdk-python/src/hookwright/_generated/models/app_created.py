@@ -42,7 +42,7 @@ class AppCreated:
     """When it was created."""
     updated_at: datetime
     """When it was last changed."""
-    signing_secret: str
+    signing_secret: str = field(repr=False)
     """The secret that signs for this app, shown in full only here. `whsec_` and the base64 of 32
     random bytes.
     """

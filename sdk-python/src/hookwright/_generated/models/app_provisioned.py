@@ -44,7 +44,7 @@ class AppProvisioned:
     """When it was last changed."""
     created: bool
     """Whether this request created the app."""
-    signing_secret: str | None
+    signing_secret: str | None = field(repr=False)
     """The app's signing secret when this request created it, else null."""
     extra: dict[str, Any] = field(factory=dict[str, Any], repr=False)
     """Members that this version does not know; kept, and sent back by `to_dict`."""

@@ -62,7 +62,7 @@ class EndpointCreated:
     """When it was created."""
     updated_at: datetime
     """When it was last changed."""
-    signing_secret: str
+    signing_secret: str = field(repr=False)
     """The endpoint's own secret, shown in full only here. `whsec_` and the base64 of 32 random
     bytes. It signs while `signing.source` is `endpoint`; with `app` the app's secret signs and this
     one waits for a switch.

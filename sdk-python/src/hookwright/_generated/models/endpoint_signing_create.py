@@ -20,7 +20,7 @@ class EndpointSigningCreate:
 
     source: SigningSource | str | Unset = UNSET
     """Whose secret signs: the endpoint's own or its app's. Default: `"endpoint"`."""
-    secret: str | Unset = UNSET
+    secret: str | Unset = field(default=UNSET, repr=False)
     """A secret of your own instead of a random one: `whsec_` and the base64 of 24 to 64 bytes. At
     most 128 characters.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class SecretRotated:
     """The new secret, shown once."""
 
-    signing_secret: str
+    signing_secret: str = field(repr=False)
     """The new secret."""
     previous_valid_until: datetime | None
     """Until when the old secret signs too; null when it ended at once."""
