@@ -77,6 +77,8 @@ from hookwright_server.store.sqlite import SqliteDatabase
 # Objects made and not yet freed; a batch of deliveries makes some thousands.
 _COLLECT_AFTER = 20_000
 
+_ENGINE_DIED_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
+
 
 _log = logging.getLogger(__name__)
 
@@ -187,6 +189,7 @@ def build(settings: Settings) -> Server:
             log=AttemptLog(settings.log_style),
         ),
         EngineLimits(in_flight=settings.max_in_flight),
+        on_death=_end_process,
     )
     app = _application(settings, parts, database, engine, preparer, test_clock)
     return Server(app, engine, database, int(settings.drain_seconds * 1000))
@@ -202,6 +205,12 @@ def _tell_what_is_open(settings: Settings) -> None:
         _log.warning("egress_opened networks=%s", shown)
     if policy.allow_http:
         _log.warning("egress_opened plain http")
+
+
+def _end_process() -> None:
+    """End at once and tell the supervisor, which ends too: a restart delivers what is due."""
+    logging.shutdown()
+    os._exit(_ENGINE_DIED_EXIT_CODE)
 
 
 def sender_factory(settings: Settings, clock: Clock) -> Callable[[], Sender]:

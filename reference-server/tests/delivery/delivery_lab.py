@@ -16,6 +16,7 @@ from hookwright_server.delivery.engine import Engine, EngineLimits, Sending, Too
 from hookwright_server.delivery.outbox import Outbox
 from hookwright_server.delivery.prepare import Preparer
 from hookwright_server.delivery.recorder import Judge
+from hookwright_server.delivery.room import Room
 from hookwright_server.delivery.sender import Attempted, OutgoingRequest
 from hookwright_server.delivery.waker import MemoryWaker
 from hookwright_server.domain.contract import RETRY_PRESETS
@@ -36,6 +37,11 @@ def eventually(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
         time.sleep(0.002)
+
+
+def room(most: int) -> Room:
+    """Room for `most`, in an engine so large that nobody is near a threshold."""
+    return Room(most, 10_000, 10_000, {}, {})
 
 
 class ScriptedSender:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from delivery_lab import DeliveryLab
+from delivery_lab import DeliveryLab, room
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hookwright_server.delivery.claim import Claim, Rotation, claim
+from hookwright_server.delivery.room import Room
 from hookwright_server.store import tables
 from hookwright_server.store.claims import Waiting
 from hookwright_server.store.errors import SessionLost
@@ -27,7 +28,7 @@ def _claim(
     if session_id not in [row["id"] for row in lab.store.rows(tables.worker_sessions)]:
         lab.store.session(session_id)
     return lab.store.database.write(
-        lambda c: claim(c, lab.store.clock, session_id, turns, budget, limits or {})
+        lambda c: claim(c, lab.store.clock, session_id, turns, room(budget), limits or {})
     )
 
 
@@ -67,7 +68,9 @@ def test_a_dead_session_claims_nothing(lab: DeliveryLab) -> None:
     lab.store.deliver(app_id, lab.store.endpoint(app_id))
 
     with pytest.raises(SessionLost):
-        lab.store.database.write(lambda c: claim(c, lab.store.clock, "wrk_dead", Rotation(), 1, {}))
+        lab.store.database.write(
+            lambda c: claim(c, lab.store.clock, "wrk_dead", Rotation(), room(1), {})
+        )
 
 
 def test_what_is_not_due_stays_and_is_announced(lab: DeliveryLab) -> None:
@@ -201,7 +204,7 @@ def test_every_valid_secret_signs_and_no_other(lab: DeliveryLab) -> None:
 
 def _waiting(claimable: dict[tuple[str, str], int]) -> list[Waiting]:
     return [
-        Waiting(endpoint_id, account_id, count, has_more=False)
+        Waiting(endpoint_id, (account_id, "live"), count, has_more=False)
         for (account_id, endpoint_id), count in claimable.items()
     ]
 
@@ -219,7 +222,7 @@ def test_a_deal_wastes_nothing_and_exceeds_nothing(
     claimable: dict[tuple[str, str], int], budget: int
 ) -> None:
     """The whole budget is dealt if there is use for it, and nobody gets more than is claimable."""
-    shares = Rotation().deal(_waiting(claimable), budget)
+    shares = Rotation().deal(_waiting(claimable), room(budget))
 
     assert min(budget, sum(claimable.values())) == sum(share.count for share in shares)
     allowed = {endpoint_id: count for (_, endpoint_id), count in claimable.items()}
@@ -231,7 +234,7 @@ def test_a_deal_is_even_between_accounts(
     claimable: dict[tuple[str, str], int], budget: int
 ) -> None:
     """An account that could use more never has two fewer than another."""
-    shares = Rotation().deal(_waiting(claimable), budget)
+    shares = Rotation().deal(_waiting(claimable), room(budget))
 
     got = Counter({account_id: 0 for account_id, _ in claimable})
     wanted: Counter[str] = Counter()
@@ -248,13 +251,84 @@ def test_everyone_is_served_in_turn(claimable: dict[tuple[str, str], int]) -> No
     """Dealing one at a time, every waiting endpoint is served before a full round of each ends."""
     waiting = _waiting({key: 1 for key, count in claimable.items() if count})
     rotation = Rotation()
-    accounts = {w.account_id for w in waiting}
-    largest = max((sum(w.account_id == a for w in waiting) for a in accounts), default=0)
+    tenants = {w.tenant for w in waiting}
+    largest = max((sum(w.tenant == t for w in waiting) for t in tenants), default=0)
 
     served = {
         share.endpoint_id
-        for _ in range(len(accounts) * largest)
-        for share in rotation.deal(waiting, 1)
+        for _ in range(len(tenants) * largest)
+        for share in rotation.deal(waiting, room(1))
     }
 
     assert {w.endpoint_id for w in waiting} == served
+
+
+def test_the_environments_of_an_account_take_turns(lab: DeliveryLab) -> None:
+    """A test environment in trouble does not take the live one's turns, nor the reverse."""
+    app_id = lab.store.app()
+    many = [lab.store.endpoint(app_id) for _ in range(5)]
+    lone = lab.store.endpoint(app_id, environment="live")
+    for endpoint_id in (*many, lone):
+        for _ in range(8):
+            lab.store.deliver(app_id, endpoint_id)
+
+    assert 4 == _endpoints(_claim(lab, 8))[lone]
+
+
+class _Hanging:
+    """An engine of which nothing ever comes back: what it deals stays taken."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = self.free = slots
+        self.by_tenant: Counter[tuple[str, str]] = Counter()
+        self.by_endpoint: Counter[str] = Counter()
+        self._rotation = Rotation()
+
+    def claim(self, *waiting: Waiting) -> int:
+        """Take what there is room for; returns how many that is."""
+        tenants = {w.endpoint_id: w.tenant for w in waiting}
+        before = self.free
+        while shares := self._rotation.deal(
+            waiting,
+            Room(min(500, self.free), self._slots, self.free, self.by_tenant, self.by_endpoint),
+        ):
+            for share in shares:
+                self.free -= share.count
+                self.by_endpoint[share.endpoint_id] += share.count
+                self.by_tenant[tenants[share.endpoint_id]] += share.count
+        return before - self.free
+
+
+def _endless(tenant: str, endpoint: str = "") -> Waiting:
+    return Waiting(f"{tenant}{endpoint}", (tenant, "live"), 1_000, has_more=True)
+
+
+def test_a_tenant_gets_at_most_three_quarters_of_the_slots() -> None:
+    """Many hanging endpoints of one tenant leave a quarter to others, and most is its own."""
+    engine = _Hanging(1_000)
+
+    assert 740 <= engine.claim(*(_endless("a", str(n)) for n in range(100))) <= 750
+
+
+def test_an_endpoint_leaves_room_within_its_tenant() -> None:
+    """One hanging endpoint does not use up what its tenant may have."""
+    engine = _Hanging(1_000)
+
+    assert 550 <= engine.claim(_endless("a", "1")) <= 570
+    assert engine.claim(_endless("a", "2")) >= 100
+
+
+def test_the_last_slot_can_be_had() -> None:
+    """Also an engine of one slot delivers."""
+    assert 1 == _Hanging(1).claim(_endless("a"))
+
+
+@given(st.integers(1, 20), st.integers(1, 5))
+def test_however_many_hang_a_newcomer_finds_room(tenants: int, endpoints: int) -> None:
+    """Tenants that take all they can, one after the other, leave slots for the next one."""
+    engine = _Hanging(1_000)
+    for tenant in range(tenants):
+        engine.claim(*(_endless(f"t{tenant}", f"e{n}") for n in range(endpoints)))
+
+    assert engine.free > 50
+    assert engine.claim(_endless("newcomer")) > 0

@@ -11,10 +11,12 @@ from dataclasses import replace
 import pytest
 from delivery_lab import DeliveryLab, eventually
 
-from hookwright_server.delivery.claim import Claim, Rotation
+from hookwright_server.delivery.claim import Claim, ClaimedDelivery, Rotation
 from hookwright_server.delivery.engine import Engine, EngineLimits
 from hookwright_server.delivery.outbox import Outbox
+from hookwright_server.delivery.prepare import Prepared, Preparer
 from hookwright_server.delivery.recorder import Completed, Recorded
+from hookwright_server.delivery.room import Room
 from hookwright_server.domain.outcome import Delivered, Refused, Unreachable
 from hookwright_server.store import tables
 from hookwright_server.store.errors import StoreUnavailable, WriterBusy
@@ -60,7 +62,6 @@ def test_a_failed_attempt_is_repeated_when_the_policy_says(lab: DeliveryLab) -> 
         lab.sender.answer = lambda _: Delivered(204)
         lab.pass_time(engine, 1)
         assert engine.next_due_at() is None
-        assert engine.idle()
 
     row = lab.store.row(tables.deliveries, delivery_id)
     assert ("delivered", 2, 3) == (row["status"], row["attempt_count"], row["max_attempts"])
@@ -191,7 +192,6 @@ def test_deliveries_of_a_disabled_endpoint_wait_for_its_release(lab: DeliveryLab
     lab.store.deliver(app_id, endpoint_id)
     with lab.engine() as engine:
         lab.settle(engine)
-        assert engine.idle()
         assert [] == lab.sender.requests
         lab.store.update(tables.endpoints, endpoint_id, active=True)
         lab.settle(engine)
@@ -208,7 +208,7 @@ def test_a_slow_endpoint_does_not_delay_another(lab: DeliveryLab) -> None:
     for endpoint_id in (slow, quick):
         for _ in range(20):
             lab.store.deliver(app_id, endpoint_id)
-    with lab.engine(limits=EngineLimits(in_flight=6)) as engine:
+    with lab.engine(limits=EngineLimits(in_flight=8)) as engine:
         eventually(lambda: lab.sender.urls().count("http://quick/") == 20)
         assert 3 == lab.sender.urls().count("http://slow/")
         lab.sender.let_go()
@@ -247,7 +247,7 @@ def test_a_graceful_stop_lets_running_attempts_finish(lab: DeliveryLab) -> None:
         eventually(lambda: len(lab.sender.requests) == 1)
         stop = threading.Thread(target=engine.stop, args=(10_000,))
         stop.start()
-        eventually(engine.stopping)
+        eventually(lambda: not engine.is_running())
         lab.sender.let_go()
         stop.join()
 
@@ -310,7 +310,7 @@ def test_a_late_completion_is_dropped(lab: DeliveryLab) -> None:
         lab.store.session("wrk_other")
         lab.store.update(tables.deliveries, delivery_id, lease_session="wrk_other", fence=2)
         lab.sender.let_go()
-        eventually(engine.idle)
+        lab.settle(engine)
 
     row = lab.store.row(tables.deliveries, delivery_id)
     assert ("sending", 0) == (row["status"], row["attempt_count"])
@@ -350,6 +350,106 @@ def test_a_fault_in_the_sender_is_an_attempt_like_any_other(lab: DeliveryLab) ->
         row["attempt_count"],
         row["last_failure_reason"],
     )
+
+
+def test_a_fault_while_preparing_puts_the_delivery_back(
+    lab: DeliveryLab, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever goes wrong beside the request, the slot is free and the delivery due later."""
+
+    class Faulty(Preparer):
+        def prepare(self, claimed: ClaimedDelivery) -> Prepared:
+            raise ZeroDivisionError
+
+    app_id = lab.store.app()
+    delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
+    engine = Engine(replace(lab.tools(), preparer=Faulty(lab.vault, lab.store.clock, "0.0.0")))
+    engine.start()
+    try:
+        lab.settle(engine)
+    finally:
+        engine.stop(drain_ms=0)
+
+    row = lab.store.row(tables.deliveries, delivery_id)
+    assert ("pending", 0, lab.store.clock.now + 60_000) == (
+        row["status"],
+        row["attempt_count"],
+        row["next_attempt_at"],
+    )
+    assert [f"attempt_fault delivery={delivery_id}"] == [r.getMessage() for r in caplog.records]
+
+
+def test_a_tenant_that_hangs_everywhere_leaves_slots_to_others(lab: DeliveryLab) -> None:
+    """Endpoints that never answer and could take every slot do not delay the other environment."""
+    app_id = lab.store.app()
+    hanging = [lab.endpoint(app_id, url="http://hangs/", max_concurrency=100) for _ in range(2)]
+    healthy = lab.endpoint(app_id, url="http://healthy/", environment="live")
+    for _ in range(60):
+        lab.store.database.accept(lab.store.acceptance(app_id, hanging))
+    lab.sender.hold(lambda request: request.url == "http://hangs/")
+    with lab.engine(limits=EngineLimits(in_flight=40)):
+        eventually(lambda: lab.sender.urls().count("http://hangs/") >= 24)
+        for _ in range(50):
+            lab.store.deliver(app_id, healthy)
+        eventually(lambda: lab.sender.urls().count("http://healthy/") == 50)
+
+    assert lab.sender.urls().count("http://hangs/") <= 30
+
+
+def test_a_tenant_at_its_threshold_does_not_keep_the_engine_busy(lab: DeliveryLab) -> None:
+    """What waits for a slot of its own tenant causes no claims until one is free."""
+    claims: list[int] = []
+
+    class Counting(Outbox):
+        async def claim(
+            self, session_id: str, rotation: Rotation, room: Room, limits: Mapping[str, int]
+        ) -> Claim:
+            result = await super().claim(session_id, rotation, room, limits)
+            claims.append(len(result.deliveries))
+            return result
+
+    app_id = lab.store.app()
+    endpoint_id = lab.endpoint(app_id, max_concurrency=100)
+    for _ in range(60):
+        lab.store.deliver(app_id, endpoint_id)
+    lab.sender.hold()
+    outbox = Counting(lab.store.database, lab.store.clock, lab.store.ids, alone=True)
+    engine = Engine(replace(lab.tools(), outbox=outbox), EngineLimits(in_flight=40, poll_ms=60_000))
+    engine.start()
+    try:
+        eventually(lambda: claims[-1:] == [0])
+        busy = len(claims)
+        lab.sender.let_go()
+        lab.settle(engine)
+    finally:
+        engine.stop(drain_ms=0)
+
+    assert busy <= 3
+    assert {"delivered"} == {row["status"] for row in lab.store.rows(tables.deliveries)}
+
+
+def test_the_death_of_the_engine_is_told(lab: DeliveryLab) -> None:
+    """When its loop ends without a stop, the engine no longer runs and `on_death` is called."""
+
+    def fatal(_request: object) -> Delivered:
+        raise SystemExit
+
+    ran: list[bool] = []
+    told = threading.Event()
+    app_id = lab.store.app()
+    lab.store.deliver(app_id, lab.endpoint(app_id))
+    lab.sender.answer = fatal
+
+    def on_death() -> None:
+        ran.append(engine.is_running())
+        told.set()
+
+    engine = Engine(lab.tools(), on_death=on_death)
+    engine.start()
+
+    assert told.wait(10)
+    assert [False] == ran
+    engine.stop(drain_ms=0)
 
 
 def test_every_attempt_leaves_one_line(lab: DeliveryLab, caplog: pytest.LogCaptureFixture) -> None:
@@ -455,11 +555,11 @@ def test_what_is_claimed_during_a_stop_is_given_back_unsent(lab: DeliveryLab) ->
 
     class Slow(Outbox):
         async def claim(
-            self, session_id: str, rotation: Rotation, budget: int, limits: Mapping[str, int]
+            self, session_id: str, rotation: Rotation, room: Room, limits: Mapping[str, int]
         ) -> Claim:
             asked.set()
             await asyncio.to_thread(go_on.wait, 10)
-            return await super().claim(session_id, rotation, budget, limits)
+            return await super().claim(session_id, rotation, room, limits)
 
     app_id = lab.store.app()
     delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
@@ -469,7 +569,7 @@ def test_what_is_claimed_during_a_stop_is_given_back_unsent(lab: DeliveryLab) ->
     assert asked.wait(10)
     stop = threading.Thread(target=engine.stop, args=(10_000,))
     stop.start()
-    eventually(engine.stopping)
+    eventually(lambda: not engine.is_running())
     go_on.set()
     stop.join()
 

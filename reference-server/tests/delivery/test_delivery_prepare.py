@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from delivery_lab import DeliveryLab
+from delivery_lab import DeliveryLab, room
 from standardwebhooks import Webhook
 
 from hookwright_server.delivery.claim import ClaimedDelivery, Rotation, claim
@@ -17,7 +17,7 @@ from hookwright_server.store import tables
 def _claimed(lab: DeliveryLab) -> ClaimedDelivery:
     lab.store.session("wrk_one")
     result = lab.store.database.write(
-        lambda c: claim(c, lab.store.clock, "wrk_one", Rotation(), 1, {})
+        lambda c: claim(c, lab.store.clock, "wrk_one", Rotation(), room(1), {})
     )
     return result.deliveries[0]
 
@@ -120,7 +120,7 @@ def test_nothing_unsigned_is_prepared(lab: DeliveryLab) -> None:
     lab.store.secret(app_id, endpoint_id, sealed=b"rubbish")
     lab.store.session("wrk_one")
     result = lab.store.database.write(
-        lambda c: claim(c, lab.store.clock, "wrk_one", Rotation(), 2, {})
+        lambda c: claim(c, lab.store.clock, "wrk_one", Rotation(), room(2), {})
     )
 
     for claimed in result.deliveries:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from delivery_lab import DeliveryLab
+from delivery_lab import DeliveryLab, room
 
 from hookwright_server.delivery.claim import ClaimedDelivery, Rotation, claim
 from hookwright_server.delivery.recorder import Completed, Recorded, record
@@ -22,7 +22,7 @@ def _claim(lab: DeliveryLab, count: int = 1) -> list[ClaimedDelivery]:
         lab.store.deliver(app_id, endpoint_id)
     lab.store.session("wrk_one")
     result = lab.store.database.write(
-        lambda c: claim(c, lab.store.clock, "wrk_one", Rotation(), count, {})
+        lambda c: claim(c, lab.store.clock, "wrk_one", Rotation(), room(count), {})
     )
     return list(result.deliveries)
 

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from delivery_lab import DeliveryLab, ScriptedSender
+from delivery_lab import DeliveryLab, ScriptedSender, room
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -117,7 +117,7 @@ class Deliveries(RuleBasedStateMachine):
         """A claim takes due deliveries of open endpoints, at most the free slots of each."""
         try:
             result = self.database.write(
-                lambda c: claim(c, self.store.clock, worker, self.rotation, budget, {})
+                lambda c: claim(c, self.store.clock, worker, self.rotation, room(budget), {})
             )
         except SessionLost:
             assert worker not in self.alive

@@ -133,7 +133,7 @@ class FixedResolver:
         self._answers = [tuple(answer) for answer in answers]
         self.asked: list[str] = []
 
-    async def resolve(self, host: str) -> tuple[str, ...]:
+    async def resolve(self, host: str, account_id: str) -> tuple[str, ...]:
         self.asked.append(host)
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
@@ -141,7 +141,7 @@ class FixedResolver:
 class NoResolver:
     """For tests in which a name lookup would be a mistake."""
 
-    async def resolve(self, host: str) -> tuple[str, ...]:
+    async def resolve(self, host: str, account_id: str) -> tuple[str, ...]:
         raise AssertionError(f"looked up {host}")
 
 

@@ -28,10 +28,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hookwright_server.clock import SystemClock
-from hookwright_server.delivery import sender as sender_module
 from hookwright_server.delivery.exchange import Reply
 from hookwright_server.delivery.http1 import HttpClient, Origin
-from hookwright_server.delivery.resolver import ThreadResolver, system_lookup
+from hookwright_server.delivery.resolver import Lookup, ThreadResolver, system_lookup
 from hookwright_server.delivery.sender import Sender
 from hookwright_server.delivery.tls import outgoing_tls_context
 from hookwright_server.domain.egress_policy import EgressPolicy, parse_allow_rule
@@ -56,14 +55,25 @@ class RecordingClient(HttpClient):
 
 
 class StuckResolver:
-    async def resolve(self, host: str) -> tuple[str, ...]:
+    async def resolve(self, host: str, account_id: str) -> tuple[str, ...]:
         await asyncio.Event().wait()
         return ()
 
 
 class FailingResolver:
-    async def resolve(self, host: str) -> tuple[str, ...]:
+    async def resolve(self, host: str, account_id: str) -> tuple[str, ...]:
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+
+def _stuck_on(prefix: str, release: threading.Event) -> Lookup:
+    """A lookup that answers at once, but for names with this prefix only after the release."""
+
+    def lookup(host: str) -> tuple[str, ...]:
+        if host.startswith(prefix):
+            release.wait(10)
+        return ("192.0.2.1",)
+
+    return lookup
 
 
 def test_no_delivery_of_the_bypass_corpus_reaches_the_client(run: Run) -> None:
@@ -160,14 +170,85 @@ def test_a_lookup_counts_against_the_deadline(send: Send) -> None:
     assert 190 <= attempted.latency_ms <= 700
 
 
-def test_a_lookup_has_a_bound_of_its_own(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lookup_has_a_bound_of_its_own(send: Send) -> None:
     """A long deadline is not spent on a name server that never answers."""
-    monkeypatch.setattr(sender_module, "DNS_SECONDS", 0.1)
-    sender = make_sender(resolver=StuckResolver())
+    release = threading.Event()
+    sender = make_sender(resolver=ThreadResolver(_stuck_on("hooks", release), lookup_s=0.1))
     attempted = send(f"http://{NAME}/", sender=sender, timeout_ms=10_000)
+    release.set()
 
     assert Unreachable("dns_error") == attempted.outcome
     assert attempted.latency_ms < 2000
+
+
+def test_waiting_for_a_thread_is_no_fault_of_the_name(run: Run) -> None:
+    """A lookup that no thread took counts against the deadline alone: timeout, phase dns."""
+    release = threading.Event()
+    resolver = ThreadResolver(_stuck_on("slow", release), max_threads=1, lookup_s=0.05)
+    sender = make_sender(allow=ONE, resolver=resolver)
+
+    async def attempts() -> list[object]:
+        slow = asyncio.create_task(sender.send(request_to("http://slow.example/")))
+        await asyncio.sleep(0)
+        attempted = await sender.send(request_to(f"http://{NAME}/", timeout_ms=200))
+        outcomes = [(await slow).outcome, attempted.outcome]
+        release.set()
+        return list(outcomes)
+
+    assert [Unreachable("dns_error"), DeadlineExceeded("dns")] == run(attempts())
+
+
+@pytest.mark.parametrize("accounts", [1, 3])
+def test_slow_names_of_an_account_leave_threads_to_others(run: Run, accounts: int) -> None:
+    """However many slow names accounts ask for, another account's lookup runs at once."""
+    release = threading.Event()
+
+    async def ask() -> tuple[str, ...]:
+        resolver = ThreadResolver(_stuck_on("slow", release), max_threads=8)
+        slow = [
+            asyncio.create_task(resolver.resolve(f"slow{n}.example", f"acc_{account}"))
+            for account in range(accounts)
+            for n in range(20)
+        ]
+        # The same name, behind the slow ones of its account: the other must not share that.
+        slow.append(asyncio.create_task(resolver.resolve("quick.example", "acc_0")))
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(10):
+                return await resolver.resolve("quick.example", "acc_healthy")
+        finally:
+            release.set()
+            for task in slow:
+                task.cancel()
+            await asyncio.gather(*slow, return_exceptions=True)
+
+    assert ("192.0.2.1",) == run(ask())
+
+
+def test_a_lookup_that_nobody_waits_for_is_not_made(run: Run) -> None:
+    """What was given up before a thread was free costs none; the next in line gets it."""
+    release = threading.Event()
+    asked: list[str] = []
+
+    def lookup(host: str) -> tuple[str, ...]:
+        asked.append(host)
+        return _stuck_on("first", release)(host)
+
+    async def ask() -> tuple[str, ...]:
+        resolver = ThreadResolver(lookup, max_threads=1)
+        first, given_up, last = (
+            asyncio.create_task(resolver.resolve(host, "acc_1"))
+            for host in ("first", "given_up", "last")
+        )
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        release.set()
+        await first
+        return await last
+
+    assert ("192.0.2.1",) == run(ask())
+    assert ["first", "last"] == asked
 
 
 def test_localhost_is_never_looked_up(send: Send, receiver: Start) -> None:
@@ -281,7 +362,9 @@ def test_lookups_run_in_threads_and_are_shared(run: Run) -> None:
     async def ask() -> list[tuple[str, ...]]:
         resolver = ThreadResolver(lookup)
         try:
-            return await asyncio.gather(*[resolver.resolve(host) for host in ("a", "b", "a")])
+            return await asyncio.gather(
+                *[resolver.resolve(host, "acc_1") for host in ("a", "b", "a")]
+            )
         finally:
             resolver.close()
 
@@ -304,7 +387,8 @@ def test_a_failed_lookup_reaches_every_caller_and_is_not_kept(run: Run) -> None:
     async def ask() -> list[str]:
         resolver = ThreadResolver(lookup, max_threads=1)
         results = [
-            await asyncio.gather(resolver.resolve("a"), return_exceptions=True) for _ in range(3)
+            await asyncio.gather(resolver.resolve("a", "acc_1"), return_exceptions=True)
+            for _ in range(3)
         ]
         resolver.close()
         return [type(result).__name__ for (result,) in results]
@@ -322,8 +406,8 @@ def test_a_caller_that_gives_up_does_not_disturb_the_lookup(run: Run) -> None:
 
     async def ask() -> tuple[str, ...]:
         resolver = ThreadResolver(lookup)
-        impatient = asyncio.create_task(resolver.resolve("a"))
-        patient = asyncio.create_task(resolver.resolve("a"))
+        impatient = asyncio.create_task(resolver.resolve("a", "acc_1"))
+        patient = asyncio.create_task(resolver.resolve("a", "acc_1"))
         await asyncio.sleep(0)
         impatient.cancel()
         release.set()

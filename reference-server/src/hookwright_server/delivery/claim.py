@@ -1,8 +1,8 @@
 """Stage 1: due deliveries become leased ones, fairly.
 
-Every endpoint gets at most its free slots. When there is more than the engine can take, slots
-are dealt one at a time, in turn over the accounts and within each over its endpoints, beginning
-behind whoever was served last: a slow endpoint delays nobody else, nor does a large account.
+Every endpoint gets at most its free slots. When there is more than there is room for, slots are
+dealt one at a time, in turn over the tenants and within each over its endpoints, beginning behind
+whoever was served last: a slow endpoint delays nobody else, nor does a large account.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hookwright_server.clock import Clock
-from hookwright_server.store.claims import Leased, Share, Target, Waiting, targets
+from hookwright_server.delivery.room import Room
+from hookwright_server.store.claims import Leased, Share, Target, Tenant, Waiting, targets
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import SessionLost
 from hookwright_server.store.hot_sql import hot_sql
 from hookwright_server.store.results import Lease
+
+Turn = TypeVar("Turn", str, Tenant)
 
 Key = tuple[str, int]
 """Delivery id and fence."""
@@ -48,7 +52,7 @@ class ClaimedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a claim took. `left_behind`: more was due than slots or budget allowed."""
+    """What a claim took. `left_behind`: more was due than there was room for."""
 
     deliveries: tuple[ClaimedDelivery, ...]
     next_due_at: int | None
@@ -59,47 +63,78 @@ class Rotation:
     """Whose turn it is."""
 
     def __init__(self) -> None:
-        self._last_account = ""
-        self._last_endpoints: dict[str, str] = {}
+        self._last_tenant: Tenant = ("", "")
+        self._last_endpoints: dict[Tenant, str] = {}
 
-    def deal(self, waiting: Sequence[Waiting], budget: int) -> list[Share]:
-        """Share out at most `budget` claims among the waiting endpoints."""
-        claimable = [w for w in waiting if w.claimable > 0]
-        if sum(w.claimable for w in claimable) <= budget:
-            return [Share(w.endpoint_id, w.claimable) for w in claimable]
-        return [Share(key, count) for key, count in self._in_turn(claimable, budget).items()]
+    def deal(self, waiting: Sequence[Waiting], room: Room) -> list[Share]:
+        """Share out what there is room for among the waiting endpoints."""
+        by_tenant: dict[Tenant, dict[str, int]] = {}
+        for w in waiting:
+            if w.claimable > 0:
+                by_tenant.setdefault(w.tenant, {})[w.endpoint_id] = w.claimable
+        if _has_room_for_all(by_tenant, room):
+            dealt = {key: n for endpoints in by_tenant.values() for key, n in endpoints.items()}
+        else:
+            dealt = self._in_turn(by_tenant, room)
+        return [Share(endpoint_id, count) for endpoint_id, count in dealt.items()]
 
-    def _in_turn(self, waiting: Sequence[Waiting], budget: int) -> dict[str, int]:
-        accounts = self._line_up(waiting)
+    def _in_turn(self, claimable: Mapping[Tenant, Mapping[str, int]], room: Room) -> dict[str, int]:
+        line = self._line_up(claimable)
+        held = {tenant: room.by_tenant.get(tenant, 0) for tenant in claimable}
         dealt: dict[str, int] = {}
-        for _ in range(budget):
-            account_id, endpoints = accounts.popleft()
-            endpoint_id, left = endpoints.popleft()
-            dealt[endpoint_id] = dealt.get(endpoint_id, 0) + 1
-            if left > 1:
-                endpoints.append((endpoint_id, left - 1))
-            if endpoints:
-                accounts.append((account_id, endpoints))
-            self._last_account = account_id
-            self._last_endpoints[account_id] = endpoint_id
+        count = 0
+        while line and count < room.most:
+            tenant, endpoints = line.popleft()
+            of_tenant = room.of_tenant(held[tenant], count)
+            # Room only shrinks during a deal: whoever has none leaves the line.
+            if of_tenant <= 0 or not endpoints:
+                continue
+            line.append((tenant, endpoints))
+            while endpoints:
+                endpoint_id, left = endpoints.popleft()
+                taken = dealt.get(endpoint_id, 0)
+                if room.of_endpoint(room.by_endpoint.get(endpoint_id, 0) + taken, of_tenant) > 0:
+                    dealt[endpoint_id] = taken + 1
+                    held[tenant] += 1
+                    count += 1
+                    if left > 1:
+                        endpoints.append((endpoint_id, left - 1))
+                    self._last_tenant = tenant
+                    self._last_endpoints[tenant] = endpoint_id
+                    break
         return dealt
 
-    def _line_up(self, waiting: Sequence[Waiting]) -> deque[tuple[str, deque[tuple[str, int]]]]:
-        by_account: dict[str, dict[str, int]] = {}
-        for w in waiting:
-            by_account.setdefault(w.account_id, {})[w.endpoint_id] = w.claimable
+    def _line_up(
+        self, claimable: Mapping[Tenant, Mapping[str, int]]
+    ) -> deque[tuple[Tenant, deque[tuple[str, int]]]]:
         last = self._last_endpoints
-        self._last_endpoints = {key: last[key] for key in by_account if key in last}
+        self._last_endpoints = {key: last[key] for key in claimable if key in last}
         return deque(
             (
-                account_id,
+                tenant,
                 deque(
-                    (endpoint_id, by_account[account_id][endpoint_id])
-                    for endpoint_id in _behind(by_account[account_id], last.get(account_id, ""))
+                    (endpoint_id, claimable[tenant][endpoint_id])
+                    for endpoint_id in _behind(claimable[tenant], last.get(tenant, ""))
                 ),
             )
-            for account_id in _behind(by_account, self._last_account)
+            for tenant in _behind(claimable, self._last_tenant)
         )
+
+
+def _has_room_for_all(claimable: Mapping[Tenant, Mapping[str, int]], room: Room) -> bool:
+    """Whether nobody would be beyond a threshold, or the claim too large, with all of it taken."""
+    wanted = {tenant: sum(endpoints.values()) for tenant, endpoints in claimable.items()}
+    total = sum(wanted.values())
+    if total > room.most:
+        return False
+    for tenant, endpoints in claimable.items():
+        of_tenant = room.of_tenant(room.by_tenant.get(tenant, 0) + wanted[tenant], total)
+        if of_tenant < 0 or any(
+            room.of_endpoint(room.by_endpoint.get(endpoint_id, 0) + count, of_tenant) < 0
+            for endpoint_id, count in endpoints.items()
+        ):
+            return False
+    return True
 
 
 def claim(
@@ -107,10 +142,10 @@ def claim(
     clock: Clock,
     session_id: str,
     rotation: Rotation,
-    budget: int,
+    room: Room,
     limits: Mapping[str, int],
 ) -> Claim:
-    """Lease at most `budget` due deliveries to the session.
+    """Lease due deliveries to the session, as many as there is room for.
 
     `limits` holds the endpoints whose concurrency is at present below `max_concurrency`.
     Raises SessionLost when the session has been declared dead.
@@ -121,7 +156,7 @@ def claim(
     # The time is taken inside the transaction: rows committed just before are due already.
     now_ms = clock.now_ms()
     queue = hot.queue(connection, now_ms, limits)
-    shares = rotation.deal(queue.waiting, budget)
+    shares = rotation.deal(queue.waiting, room)
     rows = hot.lease(connection, session_id, now_ms, shares) if shares else []
     found = targets(connection, {row.endpoint_id for row in rows}, now_ms) if rows else {}
     return Claim(
@@ -139,6 +174,6 @@ def _left_behind(waiting: Iterable[Waiting], taken: int) -> bool:
     return any(w.has_more for w in entries) or taken < sum(w.claimable for w in entries)
 
 
-def _behind(keys: Iterable[str], last: str) -> list[str]:
+def _behind(keys: Iterable[Turn], last: Turn) -> list[Turn]:
     """`keys` in order, beginning behind `last` and ending with it."""
     return sorted(keys, key=lambda key: (key <= last, key))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 
 import uvloop
@@ -18,14 +19,25 @@ _log = logging.getLogger(__name__)
 
 
 class Engine:
-    """Runs the loop on a thread of its own. The public methods are for other threads."""
+    """Runs the loop on a thread of its own. The public methods are for other threads.
 
-    def __init__(self, tools: Tools, limits: EngineLimits | None = None) -> None:
+    `on_death` is called on that thread, and last of all, when the loop ends without a `stop`.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        limits: EngineLimits | None = None,
+        *,
+        on_death: Callable[[], object] = lambda: None,
+    ) -> None:
         self._tools = tools
         self._limits = limits or EngineLimits()
+        self._on_death = on_death
         self._loop: DeliveryLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._dead = False
 
     def start(self) -> None:
         """Begin a session and deliver until `stop`. Raises what kept it from beginning."""
@@ -49,18 +61,8 @@ class Engine:
         self._loop = None
 
     def is_running(self) -> bool:
-        """Whether the loop is alive; false before `start`, after `stop`, and after a crash."""
-        return self._loop is not None and self._thread is not None and self._thread.is_alive()
-
-    def stopping(self) -> bool:
-        """Whether `stop` has been called."""
-        return self._stopping
-
-    def idle(self) -> bool:
-        """Nothing is under way and nothing claimable is due."""
-        return self._running().in_flight() == 0 and not any(
-            waiting.claimable or waiting.has_more for waiting in self._tools.outbox.look().waiting
-        )
+        """Whether it delivers; false before `start`, once `stop` is called, and after a crash."""
+        return self._loop is not None and not self._stopping and not self._dead
 
     def next_due_at(self) -> int | None:
         """The next instant after now at which a delivery of an active endpoint falls due."""
@@ -92,11 +94,17 @@ class Engine:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve(started))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told to `start`, or to `on_death`
             if started.done():
-                _log.exception("engine_died")
-                raise
-            started.set_exception(error)
+                self._die()
+            else:
+                started.set_exception(error)
+
+    def _die(self) -> None:
+        self._dead = True
+        _log.critical("engine_died", exc_info=True)
+        if not self._stopping:
+            self._on_death()
 
     async def _serve(self, started: Future[DeliveryLoop]) -> None:
         loop = DeliveryLoop(self._tools, self._limits)

@@ -17,7 +17,8 @@ from typing import Any, Protocol, TypeVar
 from hookwright_server.clock import Clock
 from hookwright_server.delivery import maintenance
 from hookwright_server.delivery.attempt_log import AttemptLog
-from hookwright_server.delivery.claim import Claim, ClaimedDelivery, Key, Rotation
+from hookwright_server.delivery.claim import Claim, ClaimedDelivery, Rotation
+from hookwright_server.delivery.in_flight import InFlight
 from hookwright_server.delivery.outbox import TAKEN_BACK_AT_ONCE, Outbox
 from hookwright_server.delivery.prepare import NotPreparable, Prepared, Preparer
 from hookwright_server.delivery.recorder import Completed, Judge, Recorded
@@ -94,8 +95,7 @@ class DeliveryLoop:
         self._results = ResultBuffer(self._write)
         self._rotation = Rotation()
         self._throttle = Throttle()
-        # Keyed by fence too: a delivery may be claimed again while a lost attempt still runs.
-        self._in_flight: dict[Key, asyncio.Task[None]] = {}
+        self._in_flight = InFlight(limits.in_flight)
         self._look = asyncio.Event()
         self._timer: asyncio.Handle | None = None
         self._timer_at = 0.0
@@ -109,17 +109,14 @@ class DeliveryLoop:
 
     # For other threads.
 
-    def in_flight(self) -> int:
-        """Deliveries that are claimed and not yet recorded."""
-        return len(self._in_flight)
-
     def submit(self, work: Callable[[DeliveryLoop], Coroutine[Any, Any, T]]) -> Future[T]:
         """Run a coroutine on the loop."""
         return asyncio.run_coroutine_threadsafe(work(self), self._loop)
 
     def stop(self, drain_s: float) -> None:
-        """Make `run` end; running attempts get `drain_s` seconds."""
-        self._loop.call_soon_threadsafe(self._begin_stopping, drain_s)
+        """Make `run` end, unless it has; running attempts get `drain_s` seconds."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._begin_stopping, drain_s)
 
     # For the loop's own thread.
 
@@ -191,14 +188,14 @@ class DeliveryLoop:
             await self._look.wait()
 
     async def _claim(self) -> Claim | None:
-        budget = min(self._limits.claim, self._limits.in_flight - len(self._in_flight))
-        if budget <= 0:
+        room = self._in_flight.room(self._limits.claim)
+        if room.most <= 0:
             self._left_behind = True
             return None
         session_id = self._session_id
         try:
             return await self._outbox.claim(
-                session_id, self._rotation, budget, self._throttle.limits()
+                session_id, self._rotation, room, self._throttle.limits()
             )
         except SessionLost:
             await self._begin_anew(session_id)
@@ -208,7 +205,7 @@ class DeliveryLoop:
         self._left_behind = claim.left_behind
         self._arm(claim.next_due_at)
         for claimed in claim.deliveries:
-            self._in_flight[claimed.key] = self._loop.create_task(self._attempt(claimed))
+            self._in_flight.add(claimed, self._loop.create_task(self._attempt(claimed)))
 
     async def _give_back(self, claim: Claim) -> None:
         """The stop came during the claim: nothing of it was sent, so it is simply due again."""
@@ -251,11 +248,17 @@ class DeliveryLoop:
 
     async def _attempt(self, claimed: ClaimedDelivery) -> None:
         try:
-            prepared = self._preparer.prepare(claimed)
+            await self._make_attempt(claimed)
         except NotPreparable as error:
             _log.error("not_preparable delivery=%s error=%s", claimed.row.id, error)
-            await self._put_back(claimed)
+        except Exception:  # noqa: BLE001 - its lease is renewed: nobody else would take it back
+            _log.exception("attempt_fault delivery=%s", claimed.row.id)
+        else:
             return
+        await self._put_back(claimed)
+
+    async def _make_attempt(self, claimed: ClaimedDelivery) -> None:
+        prepared = self._preparer.prepare(claimed)
         attempted = await self._send(prepared)
         self._throttle.note(
             claimed.target.endpoint_id, attempted.outcome, claimed.target.max_concurrency
@@ -282,7 +285,7 @@ class DeliveryLoop:
             _log.warning("endpoint_disabled endpoint=%s reason=%s", endpoint_id, reason)
         for done in batch:
             self._attempt_log.completed(done, stale=done.claimed.key in recorded.stale)
-            self._in_flight.pop(done.claimed.key, None)
+            self._in_flight.remove(done.claimed.key)
         self._arm_for_retries(batch)
         self._freed()
 
@@ -304,7 +307,7 @@ class DeliveryLoop:
     async def _put_back(self, claimed: ClaimedDelivery) -> None:
         leases = {claimed.row.id: claimed.lease}
         await self._insist(lambda: self._outbox.put_back(leases, _NOT_SENT_DELAY_MS))
-        self._in_flight.pop(claimed.key, None)
+        self._in_flight.remove(claimed.key)
         self._freed()
 
     def _freed(self) -> None:
@@ -348,7 +351,7 @@ class DeliveryLoop:
             if self._session_id != lost:
                 return  # the claim and the renewal may both have found it out
             _log.error("session_lost session=%s in_flight=%d", lost, len(self._in_flight))
-            for task in self._in_flight.values():
+            for task in self._in_flight.tasks():
                 task.cancel()
             self._in_flight.clear()
             await self._insist(self.begin)
@@ -385,7 +388,7 @@ class DeliveryLoop:
     # Stopping.
 
     async def _drain(self) -> None:
-        running = list(self._in_flight.values())
+        running = self._in_flight.tasks()
         if running:
             _, late = await asyncio.wait(running, timeout=self._drain_s)
             for task in late:

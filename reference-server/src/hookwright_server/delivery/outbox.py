@@ -15,6 +15,7 @@ from hookwright_server.clock import Clock
 from hookwright_server.delivery import maintenance, recorder
 from hookwright_server.delivery.claim import Claim, Rotation, claim
 from hookwright_server.delivery.recorder import Completed, Recorded
+from hookwright_server.delivery.room import Room
 from hookwright_server.ids import Ids
 from hookwright_server.store import worker_sessions
 from hookwright_server.store.claims import Queue
@@ -51,11 +52,11 @@ class Outbox:
         )
 
     async def claim(
-        self, session_id: str, rotation: Rotation, budget: int, limits: Mapping[str, int]
+        self, session_id: str, rotation: Rotation, room: Room, limits: Mapping[str, int]
     ) -> Claim:
         """See `claim.claim`."""
         return await self._do(
-            lambda c: claim(c, self._clock, session_id, rotation, budget, limits), durable=False
+            lambda c: claim(c, self._clock, session_id, rotation, room, limits), durable=False
         )
 
     async def record(self, batch: Sequence[Completed]) -> Recorded:

@@ -30,7 +30,6 @@ from hookwright_server.domain.outcome import (
 from hookwright_server.domain.retry_after import parse_retry_after
 from hookwright_server.domain.target_url import TargetUrl, UrlNotAllowed
 
-DNS_SECONDS: Final = 5.0
 _VETTED_URLS_KEPT: Final = 4096
 _VERDICTS_KEPT: Final = 4096
 
@@ -109,7 +108,7 @@ class Sender:
             head = request_head(vetted.prefix, request.headers, len(request.body))
         except HeaderNotSendable:
             return Unreachable("protocol_error")
-        addresses = await self._addresses(target, deadline)
+        addresses = await self._addresses(target, request.account_id, deadline)
         if not isinstance(addresses, tuple):
             return addresses
         for address in addresses:
@@ -132,20 +131,18 @@ class Sender:
         return vetted
 
     async def _addresses(
-        self, target: TargetUrl, deadline: float
+        self, target: TargetUrl, account_id: str, deadline: float
     ) -> tuple[str, ...] | Unreachable | DeadlineExceeded:
         """Where `target` is, looked up anew for every attempt and never within one."""
         if target.is_ip_literal:
             return (target.host,)
         if target.host == "localhost":
             return self._policy.loopback_addresses(target.port)
-        now = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout_at(min(deadline, now + DNS_SECONDS)):
-                addresses = await self._resolver.resolve(target.host)
+            async with asyncio.timeout_at(deadline):
+                addresses = await self._resolver.resolve(target.host, account_id)
         except TimeoutError:
-            late = deadline <= now + DNS_SECONDS
-            return DeadlineExceeded("dns") if late else Unreachable("dns_error")
+            return DeadlineExceeded("dns")
         except OSError:
             return Unreachable("dns_error")
         return addresses or Unreachable("dns_error")

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from hookwright_server.store.database import Connection
 from hookwright_server.store.tables import apps, endpoints, signing_secrets
 
-
 Tenant = tuple[str, str]
 """Account and environment: those who share a server and must not feel one another."""
 
