@@ -6,7 +6,7 @@ import io
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -191,7 +191,7 @@ class Client:
 
     def trigger(self, app_slug: str, payload: object = None, **fields: Any) -> Document:
         """Publish an event."""
-        body = {"event_name": "order.paid", "payload": payload or {}, **fields}
+        body: Document = {"event_name": "order.paid", "payload": payload or {}, **fields}
         document: Document = self.post(f"/v1/apps/{app_slug}/trigger", body).require(202)
         return document
 
@@ -324,7 +324,7 @@ def make_template(folder: Path) -> tuple[NewAccount, NewAccount]:
 @contextmanager
 def open_lab(
     prepared: Path, accounts: tuple[NewAccount, NewAccount], folder: Path, **changed: Any
-) -> Iterator[Lab]:
+) -> Generator[Lab]:
     """A server on a copy of a prepared database; it delivers until the end."""
     for path in prepared.iterdir():
         shutil.copy(path, folder / path.name)
@@ -342,11 +342,12 @@ def open_lab(
 
 def contract_operation(operation: Operation) -> Document:
     """The operation as openapi.yaml has it."""
-    for item in gate.document()["paths"].values():
-        for value in item.values():
-            if isinstance(value, dict) and value.get("operationId") == operation.operation_id:
-                return value
-    raise AssertionError(operation.operation_id)
+    paths: dict[str, dict[str, Any]] = gate.document()["paths"]
+    methods = (item.get(operation.method.lower()) for item in paths.values())
+    found: Document = next(
+        method for method in methods if method and method["operationId"] == operation.operation_id
+    )
+    return found
 
 
 def request_examples(operation: Operation) -> dict[str, Any]:

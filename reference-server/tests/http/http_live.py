@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -84,7 +84,7 @@ def send_to(
 
 
 @contextmanager
-def serve_live(folder: Path, **settings: str) -> Iterator[LiveServer]:
+def serve_live(folder: Path, **settings: str) -> Generator[LiveServer]:
     """Run the server in `folder` until the end; it must stop cleanly when told to."""
     command = [
         *(sys.executable, "-m", "hookwright_server", "serve", "--port", "0", "--json"),

@@ -12,19 +12,20 @@ import os
 import uuid
 from collections import Counter
 from functools import cache, partial
+from importlib import import_module
 from typing import Any
 
-import schemathesis
-from http_lab import Client
+from http_lab import Client, Document
 from http_live import send_to
 from http_world import Things, make_things
-from schemathesis import Case, GenerationMode, HookContext
+from schemathesis import GenerationMode, HookContext
 from schemathesis.generation.meta import TestPhase
 
 SERVER_VARIABLE = "SCHEMATHESIS_TESTS_SERVER"
 NOWHERE = "http://127.0.0.1:1/hook"
 _OWN_SECRET = "whsec_" + "QUJD" * 8
-_EXACT = 2**53 - 1
+_library: Any = import_module("schemathesis")  # its types are incomplete
+_EXACT_DIGITS = 16
 _STATE: dict[str, Any] = {"client": None, "succeeded": Counter[str]()}
 # These take what they are about away, or may be asked once only.
 _SPENT_BY = {"apps.delete", "endpoints.delete", "api_keys.delete", "deliveries.retry"}
@@ -38,8 +39,7 @@ def seed(client: Client) -> Counter[str]:
     return succeeded
 
 
-@schemathesis.hook
-def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
+def before_call(context: HookContext, case: Any, kwargs: dict[str, Any]) -> None:
     """Make a request that is meant to succeed one that can."""
     meta = case.meta
     if meta is None or meta.generation.mode != GenerationMode.POSITIVE:
@@ -47,27 +47,32 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     if "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = uuid.uuid4().hex
     case.query.pop("cursor", None)
-    if isinstance(case.body, dict):
-        _mend_body(_operation_id(case), case.body)
+    nothing: Document = {}
+    has_object = isinstance(case.body, dict)
+    body: Document = case.body if has_object else nothing
+    _mend_body(_operation_id(case), body)
     if meta.phase.name != TestPhase.STATEFUL:
         _put_in_names(case)
-    elif isinstance(case.body, dict):
-        case.body.pop("endpoint_ids", None)  # links lead to apps that have other endpoints
+    else:
+        body.pop("endpoint_ids", None)  # links lead to apps that have other endpoints
 
 
-@schemathesis.hook
-def after_call(context: HookContext, case: Case[Any], response: Any) -> None:
+def after_call(context: HookContext, case: Any, response: Any) -> None:
     """Count successes."""
     if response.status_code < 300:
         _STATE["succeeded"][_operation_id(case)] += 1
 
 
-def _operation_id(case: Case[Any]) -> str:
+_library.hook(before_call)
+_library.hook(after_call)
+
+
+def _operation_id(case: Any) -> str:
     found: str = case.operation.definition.raw["operationId"]
     return found
 
 
-def _put_in_names(case: Case[Any]) -> None:
+def _put_in_names(case: Any) -> None:
     operation_id = _operation_id(case)
     fresh = operation_id in _SPENT_BY
     # What is published goes to one endpoint, not to all that were created meanwhile.
@@ -102,11 +107,11 @@ def _mend_body(operation_id: str, body: dict[str, Any]) -> None:
 
 def _within_bounds(value: Any) -> Any:
     """The same without integers that a JSON number cannot hold exactly."""
-    if isinstance(value, dict):
-        return {name: _within_bounds(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_within_bounds(item) for item in value]
-    return 0 if isinstance(value, (int, float)) and abs(value) > _EXACT else value
+    return json.loads(json.dumps(value), parse_int=_exact, parse_float=float)
+
+
+def _exact(digits: str) -> int:
+    return int(digits) if len(digits) < _EXACT_DIGITS else 0
 
 
 @cache

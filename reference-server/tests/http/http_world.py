@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from http_lab import JSON, NO_HEADERS, Answer, Client, Headers, path_of, request_examples
+from http_lab import JSON, NO_HEADERS, Answer, Client, Document, Headers, path_of, request_examples
 
 from hookwright_server.http.edge.operations import OPERATIONS, Operation
 from hookwright_server.ids import Ids
 
-_SCHEDULE = {"delays_seconds": [], "jitter": 0}
+_SCHEDULE: Document = {"delays_seconds": [], "jitter": 0}
 _LISTS = tuple(operation for operation in OPERATIONS if "cursor" in operation.query_names)
 _ids = Ids()
 
@@ -83,9 +83,11 @@ def make_things(client: Client, url: str, **app: Any) -> Things:
 
 def example_of(operation: Operation, url: str) -> Any:
     """The first request body that the contract shows, sent to `url` where it names one."""
-    examples = request_examples(operation)
-    body = dict(next(iter(examples.values()), {})) if operation.has_body else None
-    if body is not None and "url" in body:
+    if not operation.has_body:
+        return None
+    nothing: Document = {}
+    body: Document = {**next(iter(request_examples(operation).values()), nothing)}
+    if "url" in body:
         body["url"] = url
     return body
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from http_lab import PRIVATE_OPERATIONS, Answer, Client, Lab, Template, open_lab
+from http_lab import PRIVATE_OPERATIONS, Answer, Client, Document, Lab, Template, open_lab
 from http_world import UNKNOWN, Tenant, Things, make_things, request, settle
 
 from hookwright_server.domain.contract import SCOPES
@@ -268,7 +268,7 @@ def _filter_by(name: str) -> Callable[[Tenant, Things], Answer]:
 
 
 def _trigger_to(caller: Tenant, things: Things) -> Answer:
-    body = {"event_name": "a.b", "payload": {}, "endpoint_ids": [things.endpoint_id]}
+    body: Document = {"event_name": "a.b", "payload": {}, "endpoint_ids": [things.endpoint_id]}
     return caller.client.post(f"/v1/apps/{caller.things.app_slug}/trigger", body)
 
 

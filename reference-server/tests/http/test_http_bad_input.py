@@ -484,7 +484,7 @@ def test_any_url_that_is_refused_is_refused_politely(
     client: Client, things: Things, url: str
 ) -> None:
     """A text as URL is 400 or 422; with an unusable schedule beside it none is accepted."""
-    body = {"url": url, "retry_policy": {"delays_seconds": [], "max_attempts": 9}}
+    body: Document = {"url": url, "retry_policy": {"delays_seconds": [], "max_attempts": 9}}
     answer = client.post(f"/v1/apps/{things.app_slug}/endpoints", body)
     _refused(answer, 400, 422)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from egress_lab import OK, answering
-from http_lab import JSON, Answer, Client, Lab, OpenLab, StartReceiver, eventually
+from http_lab import JSON, Answer, Client, Document, Lab, OpenLab, StartReceiver, eventually
 from http_live import LiveServer
 from http_world import example_of, make_things, request
 
@@ -36,6 +36,16 @@ class Scene:
         return self.lab.client
 
 
+Provoke = Callable[[Scene], Answer]
+_PROVOKE: dict[str, Provoke] = {}
+
+
+def _provokes(function: Provoke) -> Provoke:
+    """Register a function under the code that it is named for."""
+    _PROVOKE[function.__name__.removeprefix("_")] = function
+    return function
+
+
 def _raw(live: LiveServer, data: bytes) -> Answer:
     """The answer to these bytes on a connection of their own."""
     with socket.create_connection(live.address, timeout=30) as peer:
@@ -49,42 +59,51 @@ def _raw(live: LiveServer, data: bytes) -> Answer:
     return Answer(int(first.split(" ")[1]), headers, body)
 
 
+@_provokes
 def _validation_error(scene: Scene) -> Answer:
     return scene.client.post("/v1/apps", {})
 
 
+@_provokes
 def _unauthorized(scene: Scene) -> Answer:
     return scene.client.with_key(None).get("/v1/apps")
 
 
+@_provokes
 def _forbidden(scene: Scene) -> Answer:
     reader = scene.client.new_key("read")["key"]
     return scene.client.with_key(reader).post("/v1/apps", {"name": "x"})
 
 
+@_provokes
 def _not_found(scene: Scene) -> Answer:
     return scene.client.get("/v1/apps/nobodys")
 
 
+@_provokes
 def _method_not_allowed(scene: Scene) -> Answer:
     answer = scene.client.put("/v1/apps", {})
     assert "GET, POST" == answer.headers["allow"]
     return answer
 
 
+@_provokes
 def _request_timeout(scene: Scene) -> Answer:
     return _raw(scene.live, b"GET /v1/apps HTTP/1.1\r\nHost: x\r\n")  # and then nothing
 
 
+@_provokes
 def _slug_taken(scene: Scene) -> Answer:
     return scene.client.post("/v1/apps", {"name": "x", "slug": scene.client.new_app()["slug"]})
 
 
+@_provokes
 def _app_inactive(scene: Scene) -> Answer:
     slug = scene.client.new_app(active=False)["slug"]
     return scene.client.post(f"/v1/apps/{slug}/trigger", {"event_name": "a", "payload": {}})
 
 
+@_provokes
 def _delivery_not_retryable(scene: Scene) -> Answer:
     slug = scene.client.new_app()["slug"]
     scene.client.new_endpoint(slug, NOWHERE, active=False)
@@ -92,6 +111,7 @@ def _delivery_not_retryable(scene: Scene) -> Answer:
     return scene.client.post(f"/v1/apps/{slug}/deliveries/{delivery}/retry")
 
 
+@_provokes
 def _endpoint_deleted(scene: Scene) -> Answer:
     things = make_things(scene.client, NOWHERE)
     path = f"/v1/apps/{things.app_slug}"
@@ -99,6 +119,7 @@ def _endpoint_deleted(scene: Scene) -> Answer:
     return scene.client.post(f"{path}/deliveries/{things.delivery_id}/retry")
 
 
+@_provokes
 def _idempotency_in_progress(scene: Scene) -> Answer:
     good = scene.receiver(answering(OK))
     slug = scene.client.new_app()["slug"]
@@ -113,61 +134,72 @@ def _idempotency_in_progress(scene: Scene) -> Answer:
     return answer
 
 
+@_provokes
 def _payload_too_large(scene: Scene) -> Answer:
     return scene.client.send("POST", "/v1/apps", JSON, b" " * 400_000)
 
 
+@_provokes
 def _uri_too_long(scene: Scene) -> Answer:
     return _raw(scene.live, b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n" % (b"x" * 9000))
 
 
+@_provokes
 def _headers_too_large(scene: Scene) -> Answer:
     return _raw(scene.live, b"GET / HTTP/1.1\r\nHost: x\r\nX: %b\r\n\r\n" % (b"x" * 40_000))
 
 
+@_provokes
 def _unsupported_media_type(scene: Scene) -> Answer:
     return scene.client.send("POST", "/v1/apps", {"Content-Type": "text/plain"}, b"x")
 
 
+@_provokes
 def _url_not_allowed(scene: Scene) -> Answer:
     slug = scene.client.new_app()["slug"]
-    body = {"url": "ftp://example.com/"}
+    body: Document = {"url": "ftp://example.com/"}
     return scene.client.post(f"/v1/apps/{slug}/endpoints", body)
 
 
+@_provokes
 def _header_not_allowed(scene: Scene) -> Answer:
     slug = scene.client.new_app()["slug"]
-    body = {"url": NOWHERE, "headers": {"Host": "x"}}
+    body: Document = {"url": NOWHERE, "headers": {"Host": "x"}}
     return scene.client.post(f"/v1/apps/{slug}/endpoints", body)
 
 
+@_provokes
 def _secret_not_valid(scene: Scene) -> Answer:
     slug = scene.client.new_app()["slug"]
-    body = {"url": NOWHERE, "signing": {"secret": "whsec_c2hvcnQ="}}
+    body: Document = {"url": NOWHERE, "signing": {"secret": "whsec_c2hvcnQ="}}
     return scene.client.post(f"/v1/apps/{slug}/endpoints", body)
 
 
+@_provokes
 def _unknown_app(scene: Scene) -> Answer:
-    body = {"name": "x", "scopes": ["read"], "app_slug": "nobodys"}
+    body: Document = {"name": "x", "scopes": ["read"], "app_slug": "nobodys"}
     return scene.client.post("/v1/api-keys", body)
 
 
+@_provokes
 def _unknown_endpoint(scene: Scene) -> Answer:
     slug = scene.client.new_app()["slug"]
-    body = {"event_name": "a", "payload": {}, "endpoint_ids": ["ep_x", "ep_y"]}
+    body: Document = {"event_name": "a", "payload": {}, "endpoint_ids": ["ep_x", "ep_y"]}
     answer = scene.client.post(f"/v1/apps/{slug}/trigger", body)
     assert ["/endpoint_ids/0", "/endpoint_ids/1"] == [pointer for pointer, _ in answer.faults]
     return answer
 
 
+@_provokes
 def _idempotency_key_reused(scene: Scene) -> Answer:
     scene.client.post("/v1/apps", {"name": "x"}, Idempotency_Key="k").require(201)
     return scene.client.post("/v1/apps", {"name": "y"}, Idempotency_Key="k")
 
 
+@_provokes
 def _rate_limited(scene: Scene) -> Answer:
     slug = scene.client.new_app(rate_limit_per_second=1)["slug"]
-    body = {"event_name": "a", "payload": {}}
+    body: Document = {"event_name": "a", "payload": {}}
     path = f"/v1/apps/{slug}/trigger"
     answer: Answer = eventually(
         lambda: scene.client.post(path, body), lambda answer: answer.status == 429
@@ -176,6 +208,7 @@ def _rate_limited(scene: Scene) -> Answer:
     return answer
 
 
+@_provokes
 def _internal_error(scene: Scene) -> Answer:
     def fail(*_: object) -> None:
         raise RuntimeError("a secret detail")
@@ -186,6 +219,7 @@ def _internal_error(scene: Scene) -> Answer:
     return answer
 
 
+@_provokes
 def _unavailable(scene: Scene) -> Answer:
     scene.lab.server.engine.stop(0)
     answer = scene.client.get("/health/ready")
@@ -193,13 +227,6 @@ def _unavailable(scene: Scene) -> Answer:
     assert int(answer.headers["retry-after"]) >= 1
     assert 200 == scene.client.get("/health/live").status
     return answer
-
-
-_PROVOKE: dict[str, Callable[[Scene], Answer]] = {
-    name.removeprefix("_"): function
-    for name, function in list(globals().items())
-    if name.removeprefix("_") in ERRORS
-}
 
 
 @pytest.mark.parametrize("code", ERRORS)
@@ -350,7 +377,7 @@ def test_messages_are_counted_by_app(new_lab: OpenLab) -> None:
     client = new_lab(requests_per_minute=6, messages_per_second=2).client
     slugs = [client.new_app(slug=slug)["slug"] for slug in ("one", "two")]
     own = client.new_app(slug="three", rate_limit_per_second=1)["slug"]
-    body = {"event_name": "a", "payload": {}}
+    body: Document = {"event_name": "a", "payload": {}}
 
     def burst(slug: str) -> list[Answer]:
         return [client.post(f"/v1/apps/{slug}/trigger", body) for _ in range(6)]
@@ -369,7 +396,7 @@ def test_messages_are_counted_by_app(new_lab: OpenLab) -> None:
 def test_unknown_apps_count_against_the_key(new_lab: OpenLab) -> None:
     """Publishing to apps that do not exist is limited as well."""
     client = new_lab(requests_per_minute=2).client
-    body = {"event_name": "a", "payload": {}}
+    body: Document = {"event_name": "a", "payload": {}}
     answers = [client.post("/v1/apps/nobodys/trigger", body) for _ in range(3)]
 
     assert [404, 404, 429] == [answer.status for answer in answers]

@@ -151,9 +151,11 @@ def _response_example(operation: Operation, name: str) -> Any:
 
 def _shape(value: Any) -> Any:
     """Members and types; of a list the first item counts."""
-    if isinstance(value, dict):
-        members: Document = value
-        return {name: _shape(member) for name, member in members.items()}
-    if isinstance(value, list):
-        return [_shape(item) for item in value[:1]]
-    return type(value).__name__
+    match value:
+        case dict():
+            members: Document = {**value}
+            return {name: _shape(member) for name, member in members.items()}
+        case [first, *_]:
+            return [_shape(first)]
+        case _:
+            return type(value).__name__

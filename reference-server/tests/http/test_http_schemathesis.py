@@ -6,18 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-import schemathesis
 from http_lab import Lab, Template, open_lab
 from http_live import serve_live
 from http_schemathesis_hooks import SERVER_VARIABLE, seed
 from hypothesis import HealthCheck, Phase, settings
-from schemathesis import Case
 from schemathesis.config import SchemathesisConfig
 
 from hookwright_server.http.edge import gate
@@ -29,6 +27,12 @@ _CONFIG = """
 [generation]
 allow-x00 = false
 """
+_SLOW_IS_FINE = (
+    HealthCheck.function_scoped_fixture,
+    HealthCheck.too_slow,
+    HealthCheck.filter_too_much,
+    HealthCheck.data_too_large,
+)
 _LIVE_CONFIG = """
 base-url = "{url}"
 headers = {{ Authorization = "Bearer {key}" }}
@@ -56,9 +60,8 @@ def schemathesis_lab(template: Template, tmp_path_factory: pytest.TempPathFactor
         yield lab
 
 
-_contract = schemathesis.openapi.from_dict(
-    gate.document(), config=SchemathesisConfig.from_str(_CONFIG)
-)
+_library: Any = import_module("schemathesis")  # its types are incomplete
+_contract = _library.openapi.from_dict(gate.document(), config=SchemathesisConfig.from_str(_CONFIG))
 
 
 _labs: list[Lab] = []
@@ -72,32 +75,30 @@ def _application(environ: Any, start_response: Any) -> Any:
 _contract.app = _application
 
 
-@pytest.fixture(scope="module")
-def successes(schemathesis_lab: Lab) -> Counter[str]:
-    """How often each operation succeeded on the application in this process."""
+@pytest.fixture
+def operation_succeeds(schemathesis_lab: Lab) -> Iterator[None]:
+    """What never succeeds was not tested: at least one request of the test must have."""
     _labs.append(schemathesis_lab)
-    return seed(schemathesis_lab.client)
+    succeeded = seed(schemathesis_lab.client)
+    yield
+
+    assert 1 == len(succeeded)
 
 
-@_contract.parametrize()
-@settings(
-    max_examples=3,
-    database=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-def test_the_application_keeps_the_contract(
-    case: Case[Any], schemathesis_lab: Lab, successes: Counter[str]
-) -> None:
+def _keeps_the_contract(case: Any, schemathesis_lab: Lab, operation_succeeds: None) -> None:
     """Whatever is asked, status, headers and body are those that the contract allows."""
     key = schemathesis_lab.owner.live_key
     case.call_and_validate(headers={"Authorization": f"Bearer {key}"})
 
 
-def test_every_operation_succeeded_at_least_once(successes: Counter[str]) -> None:
-    """What never succeeds was not tested."""
-    assert set() == {operation.operation_id for operation in OPERATIONS} - successes.keys()
+_bounded = settings(
+    max_examples=3,
+    database=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=_SLOW_IS_FINE,
+)
+test_the_application_keeps_the_contract = _contract.parametrize()(_bounded(_keeps_the_contract))
 
 
 def test_the_live_server_keeps_the_contract(tmp_path: Path) -> None:

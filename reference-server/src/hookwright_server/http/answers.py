@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from hookwright_server.errors import Refusal
 from hookwright_server.http.problems import MEDIA_TYPE, problem_bytes, status_of
@@ -58,7 +58,7 @@ class RawObject(dict[str, Any]):
 def encode(document: object) -> bytes:
     """JSON text, compact, in UTF-8; a `RawObject` may stand at the top level of an object."""
     if isinstance(document, Mapping):
-        members: Mapping[str, object] = document
+        members = cast("Mapping[str, object]", document)
         return b"{%b}" % b",".join(b"%b:%b" % (_dump(k), _member(v)) for k, v in members.items())
     return _dump(document)
 

@@ -145,7 +145,10 @@ def _policy(document: dict[str, Any] | None) -> responses.RetryPolicy | None:
 
 def _as_sent(value: Any) -> Any:
     """Whole numbers without `.0`, as their sender wrote them."""
-    if isinstance(value, list):
-        items: list[Any] = value
-        return [_as_sent(item) for item in items]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    match value:
+        case [*items]:
+            return [_as_sent(item) for item in items]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value
