@@ -13,6 +13,7 @@ from delivery_lab import DeliveryLab, eventually
 
 from hookwright_server.delivery.claim import Claim, ClaimedDelivery, Rotation
 from hookwright_server.delivery.engine import Engine, EngineLimits
+from hookwright_server.delivery.loop import DeliveryLoop
 from hookwright_server.delivery.outbox import Outbox
 from hookwright_server.delivery.prepare import Prepared, Preparer
 from hookwright_server.delivery.recorder import Completed, Recorded
@@ -428,17 +429,15 @@ def test_a_tenant_at_its_threshold_does_not_keep_the_engine_busy(lab: DeliveryLa
     assert {"delivered"} == {row["status"] for row in lab.store.rows(tables.deliveries)}
 
 
-def test_the_death_of_the_engine_is_told(lab: DeliveryLab) -> None:
+def test_the_death_of_the_engine_is_told(lab: DeliveryLab, monkeypatch: pytest.MonkeyPatch) -> None:
     """When its loop ends without a stop, the engine no longer runs and `on_death` is called."""
 
-    def fatal(_request: object) -> Delivered:
-        raise SystemExit
+    async def fatal(_loop: DeliveryLoop) -> None:
+        raise MemoryError
 
+    monkeypatch.setattr(DeliveryLoop, "run", fatal)
     ran: list[bool] = []
     told = threading.Event()
-    app_id = lab.store.app()
-    lab.store.deliver(app_id, lab.endpoint(app_id))
-    lab.sender.answer = fatal
 
     def on_death() -> None:
         ran.append(engine.is_running())
