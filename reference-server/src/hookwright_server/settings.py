@@ -5,6 +5,7 @@ Rates and limits that callers can see have their defaults in openapi.yaml (`x-li
 
 from __future__ import annotations
 
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -17,6 +18,7 @@ from hookwright_server.domain.egress_policy import (
     AllowRule,
     EgressPolicy,
     parse_allow_rule,
+    parse_nat64_prefix,
 )
 
 
@@ -46,6 +48,11 @@ class Settings(BaseSettings):
     egress_allow: Annotated[tuple[AllowRule, ...], NoDecode] = Field(
         default=(),
         description="Networks that deliveries may go to all the same: CIDR[:port], by commas.",
+    )
+    nat64_prefixes: Annotated[tuple[IPv6Network, ...], NoDecode] = Field(
+        default=(),
+        description="This network's NAT64 prefixes, IPv6 networks of /96, by commas: an address "
+        "inside is judged by the IPv4 address it carries.",
     )
     extra_ca_file: Path | None = Field(
         default=None, description="Certificate authorities (PEM) to trust beside the system's."
@@ -91,6 +98,13 @@ class Settings(BaseSettings):
             return value
         return tuple(parse_allow_rule(part.strip()) for part in value.split(",") if part.strip())
 
+    @field_validator("nat64_prefixes", mode="before")
+    @classmethod
+    def _parse_prefixes(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(parse_nat64_prefix(part.strip()) for part in value.split(",") if part.strip())
+
     @model_validator(mode="after")
     def _no_test_clock_in_production(self) -> Self:
         if self.test_clock and self.mode == "production":
@@ -103,7 +117,11 @@ class Settings(BaseSettings):
     def egress(self) -> EgressPolicy:
         """Where deliveries may go."""
         private = PRIVATE_NETWORKS if self.allow_private_networks else ()
-        return EgressPolicy(allow=private + self.egress_allow, allow_http=self.allow_http)
+        return EgressPolicy(
+            allow=private + self.egress_allow,
+            allow_http=self.allow_http,
+            nat64_prefixes=self.nat64_prefixes,
+        )
 
     @property
     def key_file(self) -> Path:

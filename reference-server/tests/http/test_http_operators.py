@@ -17,6 +17,7 @@ from http_lab import Lab, open_lab, settings_of, snapshot
 from pydantic import ValidationError
 
 from hookwright_server.cli import main
+from hookwright_server.domain.egress_policy import Allowed
 from hookwright_server.keys import KeyProblem
 from hookwright_server.settings import Settings
 from hookwright_server.wiring import build, prepare
@@ -87,6 +88,8 @@ def test_without_the_switch_there_is_no_test_clock(new_lab: Callable[..., Lab]) 
         ("port", "65536", "HOOKWRIGHT_PORT: Input should be less than or equal to 65535"),
         ("mode", "prod", "HOOKWRIGHT_MODE: Input should be 'development' or 'production'"),
         ("egress_allow", "garbage", "HOOKWRIGHT_EGRESS_ALLOW: 'garbage' is no allow-list entry"),
+        ("nat64_prefixes", "10.0.0.0/8", "HOOKWRIGHT_NAT64_PREFIXES: '10.0.0.0/8' is no NAT64 pre"),
+        ("nat64_prefixes", "64:ff9b:1::/48", "HOOKWRIGHT_NAT64_PREFIXES: '64:ff9b:1::/48': a NAT"),
         ("requests_per_minute", "0", "HOOKWRIGHT_REQUESTS_PER_MINUTE: Input should be greater"),
         ("allow_http", "perhaps", "HOOKWRIGHT_ALLOW_HTTP: Input should be a valid boolean"),
     ],
@@ -98,6 +101,18 @@ def test_a_malformed_setting_is_named(run: Run, name: str, value: str, told: str
     assert 1 == result.exit_code
     assert result.output.startswith(f"Error: {told}")
     assert 1 == result.output.count("\n")
+
+
+def test_nat64_prefixes_reach_the_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the operator's prefix an address is judged by the IPv4 address it carries."""
+    monkeypatch.setenv("HOOKWRIGHT_NAT64_PREFIXES", "2a00:1098:2b::/96, 2a01:4f8::/96")
+    policy = settings_of(tmp_path, allow_private_networks=False).egress()
+    verdicts = [
+        isinstance(policy.judge(address, 443), Allowed)
+        for address in ("2a00:1098:2b::808:808", "2a00:1098:2b::7f00:1", "2a01:4f8::a00:1")
+    ]
+
+    assert [True, False, False] == verdicts
 
 
 def test_settings_are_listed(run: Run) -> None:

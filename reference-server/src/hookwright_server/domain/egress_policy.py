@@ -72,6 +72,7 @@ _METADATA_NAMES = frozenset(
         "metadata.azure.com",
     }
 )
+_NAT64_BITS = 96
 _LOOPBACK = ("127.0.0.1", "::1")
 _WITH_PORT = re.compile(r"(?P<network>[0-9.]+(?:/\d+)?|[^/]+/\d+|\[[^\]]+\]):(?P<port>\d{1,5})")
 _IPV4_STARTS, _IPV4_NETWORKS = (
@@ -136,6 +137,18 @@ def parse_allow_rule(text: str) -> AllowRule:
     return AllowRule(network, int(port_text))
 
 
+def parse_nat64_prefix(text: str) -> IPv6Network:
+    """An IPv6 network of 96 bits, such as 2a00:1098:2b::/96; ValueError for anything else."""
+    try:
+        prefix = IPv6Network(text)
+    except ValueError as error:
+        example = "write an IPv6 network such as 2a00:1098:2b::/96"
+        raise ValueError(f"{text!r} is no NAT64 prefix ({error}); {example}") from None
+    if prefix.prefixlen != _NAT64_BITS:
+        raise ValueError(f"{text!r}: a NAT64 prefix has 96 bits; write it as …/96")
+    return prefix
+
+
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
     """The operator's choice on top of the fixed rules.
@@ -150,7 +163,7 @@ class EgressPolicy:
 
     def __post_init__(self) -> None:
         for prefix in self.nat64_prefixes:
-            if prefix.prefixlen != 96:
+            if prefix.prefixlen != _NAT64_BITS:
                 raise ValueError(f"{str(prefix)!r}: a NAT64 prefix has 96 bits; write it as …/96")
 
     def vet(self, url: str) -> TargetUrl:
