@@ -37,25 +37,3 @@ def test_a_prefix_takes_exactly_what_lies_below(prefix: str, name: str) -> None:
 
     assert wanted.matches(f"{prefix}.{name}")
     assert name.startswith(f"{prefix}.") == wanted.matches(name)
-
-
-@pytest.mark.parametrize("text", ["*", "order.paid", "order.*", "a.b.c.*", "A_1"])
-def test_patterns_are_recognised(text: str) -> None:
-    """Names, prefixes and `*` may stand in `events`."""
-    assert subscriptions.is_pattern(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", ".", ".*", "**", "*.paid", "order.*.paid", "order*", "order.", "a b", "a\n", "é", "a.*.*"],
-)
-def test_other_texts_are_no_patterns(text: str) -> None:
-    """A star stands alone or after the last dot, and words are never empty."""
-    assert not subscriptions.is_pattern(text)
-
-
-@given(st.text())
-def test_event_names_are_patterns(text: str) -> None:
-    """Each event name may be subscribed to; nothing with a star is an event name."""
-    assert not subscriptions.is_event_name(text) or subscriptions.is_pattern(text)
-    assert not ("*" in text and subscriptions.is_event_name(text))

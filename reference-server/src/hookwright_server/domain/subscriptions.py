@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ if TYPE_CHECKING:
 
 EVERYTHING = "*"
 
-_NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
 _PREFIX_END = ".*"
 
 
@@ -45,13 +43,3 @@ def subscription(patterns: Iterable[str]) -> Subscription:
 def matches(patterns: Iterable[str], event_name: str) -> bool:
     """Whether an endpoint with these `events` gets an event of this name."""
     return subscription(patterns).matches(event_name)
-
-
-def is_event_name(text: str) -> bool:
-    """Whether `text` can name an event: words of letters, digits and `_`, joined by dots."""
-    return _NAME.fullmatch(text) is not None
-
-
-def is_pattern(text: str) -> bool:
-    """Whether `text` can stand in `events`: a name, a name followed by `.*`, or `*`."""
-    return text == EVERYTHING or is_event_name(text.removesuffix(_PREFIX_END))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -25,7 +24,3 @@ class Realm:
         if self.app_id is not None:
             inside.append(table.c[app_column] == self.app_id)
         return sa.and_(*inside)
-
-    def values(self) -> dict[str, Any]:
-        """The columns that place a new row in this realm."""
-        return {"account_id": self.account_id, "environment": self.environment}

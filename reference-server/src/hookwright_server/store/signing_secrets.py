@@ -23,14 +23,6 @@ class NewSecret:
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class SealedSecret:
-    """A stored secret, still encrypted."""
-
-    id: str
-    sealed: bytes
-
-
 def insert(tx: Connection, secret: NewSecret) -> None:
     """Make `secret` its owner's current secret."""
     values = {name: getattr(secret, name) for name in NewSecret.__dataclass_fields__}
@@ -54,21 +46,6 @@ def expire_current(
         signing_secrets.c.expires_at.is_(None), signing_secrets.c.expires_at > expires_at
     )
     tx.execute(signing_secrets.update().where(owner, still, later).values(expires_at=expires_at))
-
-
-def valid(
-    tx: Connection, app_id: str, endpoint_id: str | None, now_ms: int
-) -> tuple[SealedSecret, ...]:
-    """The owner's secrets that sign now, the current one first."""
-    select = (
-        sa.select(signing_secrets.c.id, signing_secrets.c.sealed)
-        .where(
-            _owner(app_id, endpoint_id),
-            sa.or_(signing_secrets.c.expires_at.is_(None), signing_secrets.c.expires_at > now_ms),
-        )
-        .order_by(signing_secrets.c.id.desc())
-    )
-    return tuple(SealedSecret(row.id, row.sealed) for row in tx.execute(select))
 
 
 def _owner(app_id: str, endpoint_id: str | None) -> sa.ColumnElement[bool]:
