@@ -172,32 +172,3 @@ def _fit(waits_seconds: Sequence[float], attempts: int) -> tuple[int, ...]:
     if missing and not waits:
         raise PolicyError("max_attempts above 1 needs a delay between the attempts.")
     return (*waits, *waits[-1:] * missing)
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduledAttempt:
-    """One row of the published table: attempt `number` starts `at_ms` after the first."""
-
-    number: int
-    wait_ms: int
-    at_ms: int
-
-
-def schedule_table(policy: RetryPolicy) -> tuple[ScheduledAttempt, ...]:
-    """Every attempt with its wait and its time since the first attempt, without jitter."""
-    rows = [ScheduledAttempt(1, 0, 0)]
-    for wait in policy.delays_ms:
-        rows.append(ScheduledAttempt(len(rows) + 1, wait, rows[-1].at_ms + wait))
-    return tuple(rows)
-
-
-def duration_text(duration_ms: int) -> str:
-    """A duration for people, to the millisecond: `75 h 17 min 35 s`, `250 ms`, `0 s`."""
-    seconds, milliseconds = divmod(duration_ms, 1000)
-    parts = [
-        (seconds // 3600, "h"),
-        (seconds // 60 % 60, "min"),
-        (seconds % 60, "s"),
-        (milliseconds, "ms"),
-    ]
-    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"
