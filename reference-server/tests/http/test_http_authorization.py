@@ -28,11 +28,17 @@ _WITH_APP = [operation for operation in PRIVATE_OPERATIONS if operation.app_scop
 _LISTS = [operation for operation in PRIVATE_OPERATIONS if "cursor" in operation.query_names]
 _VOLATILE = ("x-request-id", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit")
 
+_OTHERS = ("other account", "other environment", "key of another app")
+_FOREIGN = [
+    pytest.param(operation, other, id=f"{other}-{operation.operation_id}")
+    for operation in _WITH_APP
+    for other in _OTHERS
+    # It creates the caller's own app of that name: test_the_same_slug_elsewhere_is_another_app.
+    if operation.operation_id != "apps.get_or_create" or other == "key of another app"
+]
+
 every_operation = pytest.mark.parametrize(
     "operation", PRIVATE_OPERATIONS, ids=lambda operation: operation.operation_id
-)
-every_app_operation = pytest.mark.parametrize(
-    "operation", _WITH_APP, ids=lambda operation: operation.operation_id
 )
 every_list = pytest.mark.parametrize(
     "operation", _LISTS, ids=lambda operation: operation.operation_id
@@ -162,13 +168,10 @@ def test_a_lower_scope_is_refused(world: World, operation: Operation) -> None:
     assert before == world.lab.snapshot()
 
 
-@every_app_operation
-@pytest.mark.parametrize("other", ["other account", "other environment", "key of another app"])
+@pytest.mark.parametrize(("operation", "other"), _FOREIGN)
 def test_what_is_foreign_reads_as_unknown(world: World, operation: Operation, other: str) -> None:
     """Foreign names in a path give the very answer of names that nobody has."""
     caller = world.others[other]
-    if operation.operation_id == "apps.get_or_create" and other != "key of another app":
-        return  # it creates the caller's own app of that name: see the test below
     before = world.lab.snapshot()
 
     def ask(things: Things, **instead: str) -> Answer:
@@ -189,7 +192,7 @@ def test_what_is_foreign_reads_as_unknown(world: World, operation: Operation, ot
 
 
 @pytest.mark.parametrize("operation_id", ["api_keys.rotate", "api_keys.delete"])
-@pytest.mark.parametrize("other", ["other account", "other environment", "key of another app"])
+@pytest.mark.parametrize("other", _OTHERS)
 def test_foreign_keys_read_as_unknown(world: World, operation_id: str, other: str) -> None:
     """API keys of another account or environment cannot be rotated or revoked."""
     operation = next(o for o in PRIVATE_OPERATIONS if o.operation_id == operation_id)
@@ -285,7 +288,7 @@ _REFERENCES = {
 }
 
 
-@pytest.mark.parametrize("other", ["other account", "other environment", "key of another app"])
+@pytest.mark.parametrize("other", _OTHERS)
 @pytest.mark.parametrize("place", _REFERENCES)
 def test_foreign_references_read_as_unknown(world: World, place: str, other: str) -> None:
     """Foreign ids in a query or a body give the very answer of ids that nobody has."""
