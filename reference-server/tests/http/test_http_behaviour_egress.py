@@ -40,7 +40,7 @@ class Network:
     addresses: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     dialled: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
 
-    async def resolve(self, host: str) -> tuple[str, ...]:
+    async def resolve(self, host: str, account_id: str) -> tuple[str, ...]:
         """The addresses of `host`; those that were told in parts come one after the other."""
         found = self.addresses.get(host)
         if not found:
