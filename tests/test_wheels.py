@@ -77,9 +77,11 @@ def test_commands_explain_themselves(installed: Path, command: str) -> None:
 def test_server_and_client_of_the_wheels_talk(installed: Path, tmp_path: Path) -> None:
     """The installed server migrates, starts and answers a call of the installed SDK."""
     assert "0.1.0" in _run(installed / "hookwright-server", "--version")
-    command = [installed / "hookwright-server", "serve", "--json", "--port", "0"]
     process = subprocess.Popen(
-        [*command, "--database", tmp_path / "wheel.db"],
+        [
+            str(installed / "hookwright-server"),
+            *("serve", "--json", "--port", "0", "--database", str(tmp_path / "wheel.db")),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

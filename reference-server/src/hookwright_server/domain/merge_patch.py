@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 JsonObject = Mapping[str, object]
 
@@ -15,7 +16,8 @@ def merge(target: JsonObject, patch: JsonObject) -> dict[str, object]:
             merged.pop(name, None)
         elif isinstance(value, Mapping):
             before = merged.get(name)
-            merged[name] = merge(before if isinstance(before, Mapping) else {}, value)
+            inside = cast("JsonObject", before) if isinstance(before, Mapping) else {}
+            merged[name] = merge(inside, cast("JsonObject", value))
         else:
             merged[name] = value
     return merged
