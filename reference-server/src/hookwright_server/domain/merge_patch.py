@@ -16,7 +16,7 @@ def merge(target: JsonObject, patch: JsonObject) -> dict[str, object]:
             merged.pop(name, None)
         elif isinstance(value, Mapping):
             before = merged.get(name)
-            inside = cast("JsonObject", before) if isinstance(before, Mapping) else {}
+            inside: JsonObject = cast("JsonObject", before) if isinstance(before, Mapping) else {}
             merged[name] = merge(inside, cast("JsonObject", value))
         else:
             merged[name] = value
