@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import tempfile
 from contextlib import closing
@@ -11,16 +12,19 @@ from hookwright_server.serving.socket_folder import SOCKET, sweep
 
 
 def test_only_folders_of_dead_servers_are_removed() -> None:
-    """A socket that nobody listens on goes with its folder; a living one and a new folder stay."""
+    """An old socket that nobody listens on goes with its folder; a living or young one stays."""
     with tempfile.TemporaryDirectory(prefix="hw-", dir="/tmp") as name:
         place = Path(name)
-        for kind in ("dead", "living", "new"):
+        for kind in ("dead", "living", "starting"):
             (place / f"hookwright-{kind}").mkdir()
-        with closing(socket.socket(socket.AF_UNIX)) as dead:
-            dead.bind(str(place / "hookwright-dead" / SOCKET))
+        for kind in ("dead", "starting"):
+            with closing(socket.socket(socket.AF_UNIX)) as silent:
+                silent.bind(str(place / f"hookwright-{kind}" / SOCKET))
         with closing(socket.socket(socket.AF_UNIX)) as living:
             living.bind(str(place / "hookwright-living" / SOCKET))
             living.listen()
+            for kind in ("dead", "living"):
+                os.utime(place / f"hookwright-{kind}", (0, 0))
             sweep(place)
 
-        assert {"hookwright-living", "hookwright-new"} == {path.name for path in place.iterdir()}
+        assert {"hookwright-living", "hookwright-starting"} == {p.name for p in place.iterdir()}

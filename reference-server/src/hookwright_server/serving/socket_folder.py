@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 from pathlib import Path
 
 SOCKET = "worker.sock"
@@ -15,6 +16,8 @@ _PREFIX = "hookwright-"
 # The path of a unix socket has at most some 100 characters, whatever TMPDIR says.
 _LONGEST_TEMPDIR = 70
 _SHORT_TEMPDIR = "/tmp"  # noqa: S108 - the folder made in it is private
+# A socket refuses connections too while its server is just starting.
+_LEFT_ALONE_S = 600
 
 
 def socket_folder() -> tempfile.TemporaryDirectory[str]:
@@ -30,7 +33,9 @@ def sweep(place: Path) -> None:
     """Remove our folders below `place` whose socket nobody listens on any more."""
     for folder in place.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # somebody else removes it at the same time
-            if folder.stat().st_uid == os.getuid() and _is_dead(folder / SOCKET):
+            status = folder.stat()
+            is_old = time.time() - status.st_mtime > _LEFT_ALONE_S
+            if is_old and status.st_uid == os.getuid() and _is_dead(folder / SOCKET):
                 shutil.rmtree(folder)
 
 
