@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -143,10 +144,10 @@ def test_death_of_the_parent_kills_the_worker(
         wait_until(lambda: not _running(served.worker_pid), 5.0)
 
 
-def test_worker_socket_is_private(serve: Any, tmp_path: Path) -> None:
+def test_worker_socket_is_private(serve: Any) -> None:
     """Only our user can reach the worker behind the door."""
-    with serve(tmp_path):
-        (folder,) = tmp_path.glob("hookwright-*")
+    with tempfile.TemporaryDirectory(dir="/tmp") as short, serve(Path(short)):
+        (folder,) = Path(short).glob("hookwright-*")
         modes = [oct(path.stat().st_mode & 0o777) for path in (folder, folder / "worker.sock")]
 
     assert ["0o700", "0o600"] == modes
