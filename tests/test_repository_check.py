@@ -47,7 +47,7 @@ def test_each_rule_finds_its_breach(tmp_path: Path, name: str, text: str, expect
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("a.txt", "https://example.com/home/x and ~/work/x"),
+        ("a.txt", "https://example.com/home/x and ~/things/x"),
         ("changelog.d/2.added.md", "Added a thing.\n"),
         ("changelog.d/2.sdk.fixed.md", "Mended a thing.\n"),
         ("docs/decisions/0001-words.md", "# Words\n\nStatus: accepted, 2026-11-21\n"),
