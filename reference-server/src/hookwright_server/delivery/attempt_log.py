@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Literal
 
+from hookwright_server.delivery.claim import Key
 from hookwright_server.delivery.recorder import Completed, describe, ending
 from hookwright_server.domain.retry_policy import RetryAt
+from hookwright_server.logs import together
 from hookwright_server.store.worker_sessions import Interrupted
 
 Style = Literal["text", "json"]
@@ -22,11 +24,16 @@ class AttemptLog:
     def __init__(self, style: Style = "text") -> None:
         self._style = style
 
-    def completed(self, done: Completed, *, stale: bool) -> None:
-        """An attempt that was recorded, or refused because its lease was lost."""
-        decision = done.decision
+    def completed(self, batch: Iterable[Completed], stale: Container[Key]) -> None:
+        """Attempts that were recorded, or refused because their lease was lost (`stale`)."""
         if not _log.isEnabledFor(logging.INFO):
             return
+        with together():
+            for done in batch:
+                self._completed(done, stale=done.claimed.key in stale)
+
+    def _completed(self, done: Completed, *, stale: bool) -> None:
+        decision = done.decision
         self._write(
             {
                 "delivery": done.claimed.row.id,

@@ -284,10 +284,10 @@ class DeliveryLoop:
         for endpoint_id, reason in recorded.disabled:
             _log.warning("endpoint_disabled endpoint=%s reason=%s", endpoint_id, reason)
         for done in batch:
-            self._attempt_log.completed(done, stale=done.claimed.key in recorded.stale)
             self._in_flight.remove(done.claimed.key)
         self._arm_for_retries(batch)
         self._freed()
+        self._attempt_log.completed(batch, recorded.stale)
 
     async def _record(self, batch: list[Completed]) -> Recorded:
         recording = asyncio.ensure_future(self._outbox.record(batch))
