@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Literal
 
 from ulid import ULID
+
+from hookwright_server.randomness import drawn_ahead
 
 Prefix = Literal["acc", "key", "app", "ep", "sec", "msg", "del", "att", "wrk", "req"]
 RandomBytes = Callable[[int], bytes]
@@ -18,7 +19,7 @@ _LOWEST = b"\x00" * _RANDOM_BYTES
 class Ids:
     """Makes ids; `random_bytes` is handed in so that tests can repeat a run."""
 
-    def __init__(self, random_bytes: RandomBytes = os.urandom) -> None:
+    def __init__(self, random_bytes: RandomBytes = drawn_ahead) -> None:
         self._random_bytes = random_bytes
 
     def new(self, prefix: Prefix, at_ms: int) -> str:

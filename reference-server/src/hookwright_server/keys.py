@@ -13,6 +13,7 @@ from hookwright_server.domain.vault import (
     parse_keys,
     vault_from_text,
 )
+from hookwright_server.randomness import drawn_ahead
 from hookwright_server.settings import Settings
 from hookwright_server.store import keyring, sealed
 from hookwright_server.store.database import Connection, Database
@@ -29,7 +30,7 @@ def load_vault(settings: Settings) -> Vault:
     """The vault of `settings`; raises KeyProblem."""
     source = "HOOKWRIGHT_ENCRYPTION_KEYS" if settings.encryption_keys else str(settings.key_file)
     try:
-        return vault_from_text(settings.encryption_keys or _read(settings.key_file))
+        return vault_from_text(settings.encryption_keys or _read(settings.key_file), drawn_ahead)
     except (VaultError, OSError) as error:
         raise KeyProblem(f"{source}: {error}") from error
 

@@ -2,14 +2,20 @@
 
 All of it runs on the one writer thread under BEGIN IMMEDIATE: what is read here cannot change
 before the commit. `INDEXED BY` makes a plan that lost its index an error instead of a slow claim.
+
+Many rows go into one statement: the driver lets go of the interpreter at each step of a
+statement, and on a busy server getting it back costs more than the row (`executemany` is two
+steps a row).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import cast
+from functools import lru_cache
+from typing import Any, cast
 
 from hookwright_server.store.acceptance import Acceptance, NewRecord
 from hookwright_server.store.claims import Leased, Queue, Share, Waiting
@@ -22,19 +28,19 @@ SELECT id, subscriptions_version FROM apps
 WHERE deleted_at IS NULL AND id IN (SELECT value FROM json_each(?))
 """
 
-_LIVE_RECORD = "SELECT 1 FROM idempotency_records WHERE scope = ? AND expires_at > ?"
+_RECORDS = "SELECT scope, expires_at FROM idempotency_records WHERE scope IN (VALUES {rows})"
 
 _INSERT_RECORD = """
 INSERT OR REPLACE INTO idempotency_records
     (scope, account_id, environment, fingerprint, status, response_sealed, started_at, expires_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+VALUES {rows}
 """
 
 _INSERT_MESSAGE = """
 INSERT INTO messages
     (id, account_id, environment, app_id, event_name, event_id, payload,
      endpoint_count, filtered_count, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES {rows}
 """
 
 _INSERT_DELIVERY = """
@@ -42,7 +48,7 @@ INSERT INTO deliveries
     (id, account_id, environment, app_id, message_id, endpoint_id, event_name,
      max_attempts, next_attempt_at, created_at,
      status, attempt_count, uncounted_attempts, fence)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, 0, 0)
+VALUES {rows}
 """
 
 # A loose index scan: one seek per endpoint that has pending rows, however many those are.
@@ -90,7 +96,10 @@ WHERE d.status = 'pending' AND d.endpoint_id = ? AND d.next_attempt_at <= ?
 ORDER BY d.next_attempt_at LIMIT ?
 """
 
-_LEASE = "UPDATE deliveries SET status = 'sending', lease_session = ?, fence = ? WHERE rowid = ?"
+_LEASE = """
+UPDATE deliveries SET status = 'sending', lease_session = ?, fence = fence + 1
+WHERE rowid IN (SELECT value FROM json_each(?))
+"""
 
 _SESSION = "SELECT 1 FROM worker_sessions WHERE id = ?"
 
@@ -103,14 +112,18 @@ _INSERT_ATTEMPT = """
 INSERT INTO attempts
     (id, account_id, environment, delivery_id, number, failure_reason, status_code, latency_ms,
      response_body, response_body_truncated, request_headers, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES {rows}
 """
 
 _MOVE_ON = """
+WITH done(id, fence, status, attempt_count, max_attempts, next_attempt_at, status_code,
+    failure_reason, latency_ms, completed_at) AS (VALUES {rows})
 UPDATE deliveries
-SET status = ?, attempt_count = ?, max_attempts = ?, next_attempt_at = ?, lease_session = NULL,
-    last_status_code = ?, last_failure_reason = ?, latency_ms = ?, completed_at = ?
-WHERE id = ? AND fence = ?
+SET status = done.status, attempt_count = done.attempt_count, max_attempts = done.max_attempts,
+    next_attempt_at = done.next_attempt_at, lease_session = NULL,
+    last_status_code = done.status_code, last_failure_reason = done.failure_reason,
+    latency_ms = done.latency_ms, completed_at = done.completed_at
+FROM done WHERE deliveries.id = done.id AND deliveries.fence = done.fence
 """
 
 
@@ -123,9 +136,9 @@ class SqliteHotSql:
         raw = _driver(connection)
         refusals = _refusals(raw, acceptances)
         kept = [a for a, refusal in zip(acceptances, refusals, strict=True) if refusal is None]
-        raw.executemany(_INSERT_RECORD, (_record_row(a.record) for a in kept if a.record))
-        raw.executemany(_INSERT_MESSAGE, map(_message_row, kept))
-        raw.executemany(_INSERT_DELIVERY, _delivery_rows(kept))
+        _execute(raw, _INSERT_RECORD, [_record_row(a.record) for a in kept if a.record])
+        _execute(raw, _INSERT_MESSAGE, [_message_row(acceptance) for acceptance in kept])
+        _execute(raw, _INSERT_DELIVERY, _delivery_rows(kept))
         return refusals
 
     def queue(self, connection: Connection, now_ms: int, limits: Mapping[str, int]) -> Queue:
@@ -151,7 +164,7 @@ class SqliteHotSql:
             for share in shares
             for row in raw.execute(_DUE, (share.endpoint_id, now_ms, share.count)).fetchall()
         ]
-        raw.executemany(_LEASE, ((session_id, row[7], row[0]) for row in rows))
+        raw.execute(_LEASE, (session_id, json.dumps([row[0] for row in rows])))
         return [Leased(*row[1:]) for row in rows]
 
     def session_lives(self, connection: Connection, session_id: str) -> bool:
@@ -163,14 +176,34 @@ class SqliteHotSql:
 
     def settle(self, connection: Connection, settlements: Sequence[Settlement]) -> None:
         self.insert_attempts(connection, [settlement.attempt for settlement in settlements])
-        _driver(connection).executemany(_MOVE_ON, map(_settlement_row, settlements))
+        _execute(_driver(connection), _MOVE_ON, [_settlement_row(s) for s in settlements])
 
     def insert_attempts(self, connection: Connection, attempts: Sequence[NewAttempt]) -> None:
-        _driver(connection).executemany(_INSERT_ATTEMPT, map(_attempt_row, attempts))
+        _execute(_driver(connection), _INSERT_ATTEMPT, [_attempt_row(a) for a in attempts])
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
     return cast("sqlite3.Connection", connection.connection.driver_connection)
+
+
+_Row = tuple[object, ...]
+_AT_ONCE = 64  # rows of a statement; each number of rows is a statement of its own, and kept
+
+
+def _execute(raw: sqlite3.Connection, statement: str, rows: Sequence[_Row]) -> list[Any]:
+    """Run `statement` on all rows, as few times as may be; what it returned."""
+    found: list[Any] = []
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        sql = _of_rows(statement, len(some), len(some[0]))
+        found += raw.execute(sql, [value for row in some for value in row]).fetchall()
+    return found
+
+
+@lru_cache(maxsize=8 * _AT_ONCE)
+def _of_rows(statement: str, rows: int, columns: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return statement.format(rows=", ".join([row] * rows))
 
 
 def _refusals(
@@ -178,31 +211,31 @@ def _refusals(
 ) -> list[NotWritten | None]:
     app_ids = json.dumps(list({a.message.app_id for a in acceptances}))
     versions: dict[str, int] = dict(raw.execute(_VERSIONS, (app_ids,)).fetchall())
-    scopes: set[bytes] = set()
-    return [_refusal(raw, versions, scopes, acceptance) for acceptance in acceptances]
+    scopes = [(a.record.scope,) for a in acceptances if a.record is not None]
+    taken_until: dict[bytes, float] = dict(_execute(raw, _RECORDS, scopes))
+    refusals: list[NotWritten | None] = []
+    for acceptance in acceptances:
+        refusal = _refusal(versions, taken_until, acceptance)
+        if refusal is None and acceptance.record is not None:
+            taken_until[acceptance.record.scope] = math.inf
+        refusals.append(refusal)
+    return refusals
 
 
 def _refusal(
-    raw: sqlite3.Connection,
-    versions: Mapping[str, int],
-    scopes: set[bytes],
-    acceptance: Acceptance,
+    versions: Mapping[str, int], taken_until: Mapping[bytes, float], acceptance: Acceptance
 ) -> NotWritten | None:
     record = acceptance.record
     # The record goes first: a repeated request is answered from it, whatever changed since.
-    if record is not None:
-        found = raw.execute(_LIVE_RECORD, (record.scope, record.started_at)).fetchone()
-        if found is not None or record.scope in scopes:
-            return RecordExists(record.scope)
+    if record is not None and taken_until.get(record.scope, 0) > record.started_at:
+        return RecordExists(record.scope)
     app_id = acceptance.message.app_id
     if versions.get(app_id) != acceptance.subscriptions_version:
         return StaleSubscriptions(app_id)
-    if record is not None:
-        scopes.add(record.scope)
     return None
 
 
-def _record_row(r: NewRecord) -> tuple[object, ...]:
+def _record_row(r: NewRecord) -> _Row:
     return (
         r.scope,
         r.account_id,
@@ -215,7 +248,7 @@ def _record_row(r: NewRecord) -> tuple[object, ...]:
     )
 
 
-def _message_row(acceptance: Acceptance) -> tuple[object, ...]:
+def _message_row(acceptance: Acceptance) -> _Row:
     m = acceptance.message
     return (
         m.id,
@@ -231,7 +264,7 @@ def _message_row(acceptance: Acceptance) -> tuple[object, ...]:
     )
 
 
-def _attempt_row(a: NewAttempt) -> tuple[object, ...]:
+def _attempt_row(a: NewAttempt) -> _Row:
     return (
         a.id,
         a.account_id,
@@ -248,9 +281,11 @@ def _attempt_row(a: NewAttempt) -> tuple[object, ...]:
     )
 
 
-def _settlement_row(s: Settlement) -> tuple[object, ...]:
+def _settlement_row(s: Settlement) -> _Row:
     a = s.attempt
     return (
+        a.delivery_id,
+        s.fence,
         s.status,
         a.number,
         s.max_attempts,
@@ -259,13 +294,11 @@ def _settlement_row(s: Settlement) -> tuple[object, ...]:
         a.failure_reason,
         a.latency_ms,
         s.completed_at,
-        a.delivery_id,
-        s.fence,
     )
 
 
-def _delivery_rows(acceptances: Iterable[Acceptance]) -> Iterable[tuple[object, ...]]:
-    return (
+def _delivery_rows(acceptances: Iterable[Acceptance]) -> list[_Row]:
+    return [
         (
             d.id,
             d.account_id,
@@ -277,7 +310,11 @@ def _delivery_rows(acceptances: Iterable[Acceptance]) -> Iterable[tuple[object, 
             d.max_attempts,
             d.next_attempt_at,
             d.created_at,
+            "pending",
+            0,
+            0,
+            0,
         )
         for acceptance in acceptances
         for d in acceptance.deliveries
-    )
+    ]
