@@ -51,14 +51,24 @@ class Engine:
     def stop(self, drain_ms: int) -> None:
         """Claim nothing more, give running attempts `drain_ms` to finish, record, end the session.
 
-        What is not finished then counts as interrupted and is due again at once.
+        What is not finished then counts as interrupted and is due again at once. Returns when
+        that is done; a second call, on another thread, lets it be done at once.
         """
-        if self._loop is None or self._thread is None:
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
             return
-        self._loop.stop(drain_ms / 1000)
+        loop.stop(drain_ms / 1000)
         self._stopping = True
-        self._thread.join()
+        thread.join()
         self._loop = None
+
+    def resume(self) -> None:
+        """Claim again after a pause."""
+        self._running().pause(False)
+
+    def pause(self) -> None:
+        """Claim nothing until `resume`; what is under way goes on, and so does the session."""
+        self._running().pause(True)
 
     def is_running(self) -> bool:
         """Whether it delivers; false before `start`, once `stop` is called, and after a crash."""

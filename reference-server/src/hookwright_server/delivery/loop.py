@@ -57,6 +57,7 @@ class EngineLimits:
     """`in_flight` deliveries at a time, `claim` per transaction, a look every `poll_ms`.
 
     The session is renewed every `renew_ms` and given up when that failed for `dead_ms`.
+    An engine that `begins_paused` claims nothing until it is resumed.
     """
 
     in_flight: int = 1_000
@@ -64,6 +65,7 @@ class EngineLimits:
     poll_ms: int = 1_000
     renew_ms: int = RENEW_EVERY_MS
     dead_ms: int = DEAD_AFTER_MS
+    begins_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class DeliveryLoop:
         self._timer: asyncio.Handle | None = None
         self._timer_at = 0.0
         self._left_behind = False
+        self._paused = limits.begins_paused
         self._quiet: list[asyncio.Future[None]] = []
         self._session_id = ""
         self._beginning = asyncio.Lock()
@@ -114,9 +117,17 @@ class DeliveryLoop:
         return asyncio.run_coroutine_threadsafe(work(self), self._loop)
 
     def stop(self, drain_s: float) -> None:
-        """Make `run` end, unless it has; running attempts get `drain_s` seconds."""
+        """Make `run` end, unless it has; running attempts get `drain_s` seconds.
+
+        A second call shortens that to nothing.
+        """
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._begin_stopping, drain_s)
+
+    def pause(self, paused: bool) -> None:
+        """Claim nothing while paused; attempts under way go on."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._set_paused, paused)
 
     # For the loop's own thread.
 
@@ -150,8 +161,15 @@ class DeliveryLoop:
         await waiter
 
     def _begin_stopping(self, drain_s: float) -> None:
+        if self._stopping.is_set():
+            for task in self._in_flight.tasks():
+                task.cancel()
         self._drain_s = drain_s
         self._stopping.set()
+        self._look.set()
+
+    def _set_paused(self, paused: bool) -> None:
+        self._paused = paused
         self._look.set()
 
     def _hint(self) -> None:
@@ -176,7 +194,7 @@ class DeliveryLoop:
             # Cleared before looking: a hint that comes during the claim leads to another one.
             self._look.clear()
             waiters = list(self._quiet)
-            claim = await self._claim()
+            claim = None if self._paused else await self._claim()
             if claim is not None and self._stopping.is_set():
                 await self._give_back(claim)
             elif claim is not None:
