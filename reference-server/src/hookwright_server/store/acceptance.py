@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A row of `messages`; `payload` is stored byte for byte."""
+    """A row of `messages`; `payload` is stored byte for byte.
+
+    `traceparent` (W3C Trace Context) is what its deliveries carry on; None: nothing.
+    """
 
     id: str
     account_id: str
@@ -19,6 +22,7 @@ class NewMessage:
     endpoint_count: int
     filtered_count: int
     created_at: int
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

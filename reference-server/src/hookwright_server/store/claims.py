@@ -85,6 +85,7 @@ class Leased:
     created_at: int
     accepted_at: int
     payload: bytes
+    traceparent: str | None = None  # of the message
 
 
 def targets(connection: Connection, ids: Collection[str], now_ms: int) -> dict[str, Target]:

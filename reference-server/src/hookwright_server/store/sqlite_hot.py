@@ -39,7 +39,7 @@ VALUES {rows}
 _INSERT_MESSAGE = """
 INSERT INTO messages
     (id, account_id, environment, app_id, event_name, event_id, payload,
-     endpoint_count, filtered_count, created_at)
+     endpoint_count, filtered_count, created_at, traceparent)
 VALUES {rows}
 """
 
@@ -90,7 +90,8 @@ _MOST_COUNTED = 33
 
 _DUE = """
 SELECT d.rowid, d.id, d.message_id, d.endpoint_id, d.event_name,
-    d.attempt_count, d.uncounted_attempts, d.fence + 1, d.created_at, m.created_at, m.payload
+    d.attempt_count, d.uncounted_attempts, d.fence + 1, d.created_at, m.created_at, m.payload,
+    m.traceparent
 FROM deliveries AS d INDEXED BY deliveries_due CROSS JOIN messages AS m ON m.id = d.message_id
 WHERE d.status = 'pending' AND d.endpoint_id = ? AND d.next_attempt_at <= ?
 ORDER BY d.next_attempt_at LIMIT ?
@@ -261,6 +262,7 @@ def _message_row(acceptance: Acceptance) -> _Row:
         m.endpoint_count,
         m.filtered_count,
         m.created_at,
+        m.traceparent,
     )
 
 

@@ -132,6 +132,7 @@ messages = sa.Table(
     sa.Column("endpoint_count", sa.Integer, nullable=False),
     sa.Column("filtered_count", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("traceparent", sa.Text),  # W3C Trace Context, when traces are on
     sa.Index("messages_by_app", "app_id", "id"),
     sa.Index("messages_by_scope", "account_id", "environment", "id"),
 )

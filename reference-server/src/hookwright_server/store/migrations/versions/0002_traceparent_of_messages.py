@@ -1,0 +1,13 @@
+"""The trace context that a message's deliveries carry on."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.add_column("messages", sa.Column("traceparent", sa.Text(), nullable=True))
