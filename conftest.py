@@ -17,9 +17,10 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-# A service is present when one of its programs is; tests start their own instance of it.
+# A service is present when one of its programs is, on the path or where Debian has it; tests start
+# their own instance of it (tools/service_fixtures.py).
 PROGRAMS = {
-    "postgres": ("postgres", "pg_ctl", "pg_ctlcluster"),
+    "postgres": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
     "redis": ("redis-server", "valkey-server"),
     "browser": ("chromium", "chromium-browser", "google-chrome"),
 }
@@ -29,7 +30,7 @@ _NOT_RUN = "not run, needs "
 _TURNSTILE = Path(__file__)
 _ROOM = Path(__file__).parent
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "service_fixtures"]
 
 # Machines differ in speed: a slow example is no failure. Failing examples are printed in full.
 settings.register_profile("hookwright", deadline=None, print_blob=True)
@@ -65,7 +66,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         name
         for marker in item.iter_markers("needs_service")
         for name in marker.args
-        if not any(shutil.which(program) for program in PROGRAMS[name])
+        if not any(_is_installed(program) for program in PROGRAMS[name])
     ]
     if not missing:
         return
@@ -73,6 +74,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("REQUIRE_SERVICES") == "1":
         pytest.fail(message, pytrace=False)
     pytest.skip(message)
+
+
+def _is_installed(program: str) -> bool:
+    return any(Path("/").glob(program[1:])) if "/" in program else bool(shutil.which(program))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -7,6 +7,14 @@ from pathlib import Path
 import pytest
 
 CONFTEST = Path(__file__).resolve().parent.parent / "conftest.py"
+INI = f"""
+    [pytest]
+    addopts = -p no:cacheprovider
+    pythonpath = {CONFTEST.parent / "tools"}
+    markers =
+        needs_service(name): needs it
+        serial: alone
+"""
 SAMPLE = """
     import pytest
 
@@ -23,10 +31,7 @@ def sample(pytester: pytest.Pytester) -> pytest.Pytester:
     """Two tests under the root conftest: one has its service, the other has not."""
     programs = '\nPROGRAMS = {"present": ("sh",), "absent": ("no-such-program",)}\n'
     pytester.makeconftest(CONFTEST.read_text(encoding="utf-8") + programs)
-    pytester.makeini(
-        "[pytest]\naddopts = -p no:cacheprovider\n"
-        "markers =\n    needs_service(name): needs it\n    serial: alone\n"
-    )
+    pytester.makeini(INI)
     pytester.makepyfile(SAMPLE)
     return pytester
 
@@ -71,7 +76,7 @@ def test_required_service_fails(sample: pytest.Pytester, monkeypatch: pytest.Mon
 def test_serial_tests_run_alone(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a `serial` test runs, no other test runs on any worker."""
     pytester.makeconftest(CONFTEST.read_text(encoding="utf-8"))
-    pytester.makeini("[pytest]\nmarkers =\n    needs_service(name): needs it\n    serial: alone\n")
+    pytester.makeini(INI)
     pytester.makepyfile(
         """
         import os, pathlib, pytest, time
