@@ -100,7 +100,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-emit-index-url --no-annotate --no-header $(OURS:%=--no-emit-package %)
 lock: $(VENV)/.check ## Resolves the dependencies again and writes requirements/*.txt (ARGS=--upgrade for newer versions).
 	$(COMPILE) $(ARGS) requirements/check.in --output-file requirements/check.txt >/dev/null
-	for set in dev run; do $(COMPILE) --constraint requirements/check.txt \
+	for set in dev production run; do $(COMPILE) --constraint requirements/check.txt \
 		requirements/$$set.in --output-file requirements/$$set.txt >/dev/null; done
 
 # One stamp for each lock. A larger set contains the smaller ones, so it renews their stamps too.
