@@ -43,6 +43,21 @@ def _settings(**given: Any) -> Settings:
         raise _Problem("\n".join(lines)) from error
 
 
+def _production_settings() -> Settings:
+    settings = _settings()
+    lacking = settings.lacking_for_production()
+    if lacking:
+        raise _Problem("\n".join(lacking))
+    try:
+        import psycopg  # noqa: F401 - only asked whether it is there
+        import rq  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise _Problem(
+            f"this needs {error.name}: pip install 'hookwright-server[production]'"
+        ) from error
+    return settings
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="hookwright-server")
 def main() -> None:
@@ -70,6 +85,10 @@ def serve_command(host: str | None, port: int | None, database: Path | None, as_
     from hookwright_server.serving import ProcessSettings, serve
 
     settings = _settings(host=host, port=port, database=database)
+    if settings.is_shared:
+        raise _Problem(
+            "HOOKWRIGHT_DATABASE is Postgres: run `api` and `worker`. `serve` uses a SQLite file."
+        )
     configure_logging(settings.log_level)
     process = ProcessSettings(
         blocking_threads=settings.request_threads, stop_worker_s=settings.drain_seconds + 10
@@ -91,19 +110,38 @@ def serve_command(host: str | None, port: int | None, database: Path | None, as_
     sys.exit(code)
 
 
-@main.command()
-@click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="SQLite file.")
-def migrate(database: Path | None) -> None:
-    """Bring the database's tables up to this version. `serve` does it by itself."""
+@main.command("worker")
+def worker_command() -> None:
+    """Deliver what `api` accepts, as an RQ worker; run as many as you like.
+
+    Needs HOOKWRIGHT_DATABASE (Postgres), HOOKWRIGHT_REDIS_URL and HOOKWRIGHT_ENCRYPTION_KEYS.
+    SIGTERM lets the attempts under way end; a second one does not.
+    """
+    settings = _production_settings()
+    from hookwright_server.keys import KeyProblem
     from hookwright_server.store.errors import StoreError
-    from hookwright_server.wiring import open_database
+    from hookwright_server.wiring import run_worker_process
+
+    try:
+        run_worker_process(settings)
+    except (StoreError, KeyProblem) as error:
+        raise _Problem(str(error)) from error
+
+
+@main.command()
+@click.option("--database", help="SQLite file or postgresql:// URL.  [default: hookwright.db]")
+def migrate(database: str | None) -> None:
+    """Bring the database's tables up to this version. `serve` does it by itself."""
+    from hookwright_server.keys import KeyProblem
+    from hookwright_server.store.errors import StoreError
+    from hookwright_server.wiring import migrate_database
 
     settings = _settings(database=database)
     try:
-        with open_database(settings):
-            click.echo(f"{settings.database} is up to date")
-    except StoreError as error:
+        migrate_database(settings)
+    except (StoreError, KeyProblem) as error:
         raise _Problem(str(error)) from error
+    click.echo(f"{settings.database} is up to date")
 
 
 @main.command()
@@ -119,8 +157,11 @@ def doctor(database: Path | None, as_json: bool) -> None:
     from hookwright_server.doctor import document, examine, lines
     from hookwright_server.store.errors import StoreError
 
+    settings = _settings(database=database)
+    if settings.is_shared:
+        raise _Problem("the doctor looks at SQLite files; HOOKWRIGHT_DATABASE is Postgres")
     try:
-        report = examine(_settings(database=database), SystemClock())
+        report = examine(settings, SystemClock())
     except StoreError as error:
         raise _Problem(str(error)) from error
     if as_json:
@@ -164,7 +205,7 @@ def account_new_key(account_id: str | None, environment: str) -> None:
     from hookwright_server.wiring import open_database, operators
 
     settings = _settings()
-    if not settings.database.exists():
+    if not (settings.is_shared or settings.database_file.exists()):
         raise _Problem(f"{settings.database} does not exist; `hookwright-server serve` creates it")
     try:
         with open_database(settings) as database:
@@ -229,7 +270,7 @@ def settings_command() -> None:
 def _worker_environment(settings: Settings, as_json: bool) -> dict[str, str]:
     # Only what the command line may have said; the rest the worker reads from the environment.
     return {
-        "HOOKWRIGHT_DATABASE": str(settings.database.absolute()),
+        "HOOKWRIGHT_DATABASE": str(settings.database_file.absolute()),
         FORM_VARIABLE: "json" if as_json else "text",
     }
 

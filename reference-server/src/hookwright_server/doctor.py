@@ -70,11 +70,12 @@ class Report:
 
 def examine(settings: Settings, clock: Clock) -> Report:
     """Look at the database of `settings`. Raises StoreRefused when there is none."""
-    seen = inspect(settings.database, clock.now_ms())
-    server_pid = _server_pid(settings.database)
+    database = settings.database_file
+    seen = inspect(database, clock.now_ms())
+    server_pid = _server_pid(database)
     findings = [*seen.findings, *_durability(seen), *_unsealed(settings, seen.sealed)]
     return Report(
-        database=settings.database,
+        database=database,
         server_pid=server_pid,
         inspection=seen,
         findings=tuple(_judged(finding, server_pid is not None) for finding in findings),

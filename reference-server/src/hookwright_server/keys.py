@@ -30,7 +30,7 @@ def load_vault(settings: Settings) -> Vault:
     """The vault of `settings`; raises KeyProblem."""
     source = "HOOKWRIGHT_ENCRYPTION_KEYS" if settings.encryption_keys else str(settings.key_file)
     try:
-        return vault_from_text(settings.encryption_keys or _read(settings.key_file), drawn_ahead)
+        return vault_from_text(_text(settings), drawn_ahead)
     except (VaultError, OSError) as error:
         raise KeyProblem(f"{source}: {error}") from error
 
@@ -41,14 +41,15 @@ def create_key_file(settings: Settings, database: Database) -> None:
     Raises KeyProblem when the database was used with keys before: a fresh one would not open
     anything.
     """
-    if settings.encryption_keys or settings.key_file.exists():
+    key_file = settings.key_file
+    if settings.encryption_keys or key_file is None or key_file.exists():
         return
     if database.read(keyring.probes):
         raise KeyProblem(
-            f"{settings.key_file} is missing, and without it the secrets in "
+            f"{key_file} is missing, and without it the secrets in "
             f"{settings.database} cannot be read. Restore it, or set HOOKWRIGHT_ENCRYPTION_KEYS."
         )
-    _write_durably(settings.key_file, generate_key("k1") + "\n")
+    _write_durably(key_file, generate_key("k1") + "\n")
 
 
 def check_keys(database: Database, vault: Vault) -> None:
@@ -86,7 +87,7 @@ def reseal(database: Database, vault: Vault) -> None:
 
 def cursor_keys(settings: Settings) -> tuple[bytes, ...]:
     """The keys that sign page cursors, derived from the sealing keys, the current one first."""
-    keys = parse_keys(settings.encryption_keys or _read(settings.key_file))
+    keys = parse_keys(_text(settings))
     return tuple(hmac.digest(key, b"cursors", "sha256") for key in keys.values())
 
 
@@ -106,8 +107,12 @@ def _write_durably(path: Path, text: str) -> None:
         os.close(folder)
 
 
-def _read(path: Path) -> str:
-    return path.read_text().strip()
+def _text(settings: Settings) -> str:
+    if settings.encryption_keys:
+        return settings.encryption_keys
+    if settings.key_file is None:
+        raise KeyProblem("HOOKWRIGHT_ENCRYPTION_KEYS must be set when the database is Postgres")
+    return settings.key_file.read_text().strip()
 
 
 def _sealed_as(key_id: str) -> str:

@@ -5,9 +5,11 @@ Rates and limits that callers can see have their defaults in openapi.yaml (`x-li
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -21,13 +23,55 @@ from hookwright_server.domain.egress_policy import (
     parse_nat64_prefix,
 )
 
+_POSTGRES = ("postgresql", "postgres")
+_REDIS = ("redis", "rediss", "unix")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresUrl:
+    """Where a Postgres database is; `str()` leaves the password out."""
+
+    text: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return _without_password(self.text)
+
 
 class Settings(BaseSettings):
     """How this server runs."""
 
     model_config = SettingsConfigDict(env_prefix="HOOKWRIGHT_", frozen=True, extra="ignore")
 
-    database: Path = Field(default=Path("hookwright.db"), description="The SQLite file.")
+    database: Path | PostgresUrl = Field(
+        default=Path("hookwright.db"),
+        description="A SQLite file, for `serve`, or postgresql://user:password@host/name, for "
+        "`api` and `worker`.",
+    )
+    redis_url: str = Field(
+        default="",
+        repr=False,
+        description="redis://:password@host:6379/0 (or rediss://, unix://), for `api` and "
+        "`worker`.",
+    )
+    database_connections: int = Field(
+        default=16,
+        ge=2,
+        le=500,
+        description="Most connections of one process to Postgres; one of them writes.",
+    )
+    api_processes: int = Field(
+        default=0,
+        ge=0,
+        le=256,
+        description="How many processes of `api` answer requests; 0: one for each CPU.",
+    )
+    drain_slice_seconds: float = Field(
+        default=15.0,
+        ge=1,
+        le=25,
+        description="How long one RQ job of `worker` lets the engine deliver before the next "
+        "one does.",
+    )
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(
         default=8080, ge=0, le=65535, description="The port to listen on; 0: a free one."
@@ -91,6 +135,27 @@ class Settings(BaseSettings):
         default="info", description="Least severity that is logged."
     )
 
+    @field_validator("database", mode="before")
+    @classmethod
+    def _parse_database(cls, value: object) -> object:
+        if not isinstance(value, str) or "://" not in value:
+            return value
+        url = _split(value)
+        if url.scheme not in _POSTGRES:
+            raise ValueError(
+                f"a database is a file or a postgresql:// URL, not one of {url.scheme!r}"
+            )
+        if not url.path.strip("/"):
+            raise ValueError("the URL lacks the database's name: postgresql://user@host/name")
+        return PostgresUrl(value)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, value: str) -> str:
+        if value and _split(value).scheme not in _REDIS:
+            raise ValueError("it begins with redis://, rediss:// or unix://")
+        return value
+
     @field_validator("egress_allow", mode="before")
     @classmethod
     def _parse_rules(cls, value: object) -> object:
@@ -123,7 +188,56 @@ class Settings(BaseSettings):
             nat64_prefixes=self.nat64_prefixes,
         )
 
+    def lacking_for_production(self) -> list[str]:
+        """What `api` and `worker` need and is not set, a sentence each."""
+        lacking: list[str] = []
+        if not isinstance(self.database, PostgresUrl):
+            lacking.append(
+                "HOOKWRIGHT_DATABASE: set it to postgresql://user:password@host/name "
+                f"({self.database} is a file, which only `serve` uses)"
+            )
+        if not self.redis_url:
+            lacking.append("HOOKWRIGHT_REDIS_URL: set it to redis://:password@host:6379/0")
+        if not self.encryption_keys:
+            lacking.append(
+                "HOOKWRIGHT_ENCRYPTION_KEYS: set it, the same for every process, to `k1:` and "
+                "what `openssl rand -base64 32` prints"
+            )
+        return lacking
+
     @property
-    def key_file(self) -> Path:
-        """Where the sealing keys lie when the environment does not hold them."""
+    def is_shared(self) -> bool:
+        """Whether several processes may work on the database: it is Postgres."""
+        return isinstance(self.database, PostgresUrl)
+
+    @property
+    def database_file(self) -> Path:
+        """The SQLite file; raises ValueError when the database is Postgres."""
+        if isinstance(self.database, PostgresUrl):
+            raise ValueError("HOOKWRIGHT_DATABASE is Postgres; this needs a SQLite file")
+        return self.database
+
+    @property
+    def key_file(self) -> Path | None:
+        """Where the sealing keys lie when the environment does not hold them.
+
+        None with Postgres: every process needs them, so the environment must hold them.
+        """
+        if isinstance(self.database, PostgresUrl):
+            return None
         return self.database.with_name(self.database.name + ".keys")
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        # Its own message may repeat a password.
+        raise ValueError("it is not a URL") from None
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    user = f"{parts.username}@" if parts.username else ""
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"

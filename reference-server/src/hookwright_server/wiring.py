@@ -6,9 +6,11 @@ import gc
 import logging
 import os
 import random
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flask import Flask
 
@@ -16,6 +18,7 @@ from hookwright_server import __version__
 from hookwright_server.announce import asked_for_json, show_account
 from hookwright_server.clock import Clock, SystemClock, TestClock
 from hookwright_server.delivery.attempt_log import AttemptLog
+from hookwright_server.delivery.direct import DirectSender
 from hookwright_server.delivery.engine import Engine, EngineLimits, Tools
 from hookwright_server.delivery.http1 import HttpClient
 from hookwright_server.delivery.outbox import Outbox
@@ -24,7 +27,7 @@ from hookwright_server.delivery.recorder import Judge
 from hookwright_server.delivery.resolver import ThreadResolver
 from hookwright_server.delivery.sender import Sender
 from hookwright_server.delivery.tls import outgoing_tls_context
-from hookwright_server.delivery.waker import MemoryWaker
+from hookwright_server.delivery.waker import MemoryWaker, Waker
 from hookwright_server.domain.contract import RETRY_PRESETS
 from hookwright_server.domain.retry_policy import RetryPolicies
 from hookwright_server.http.app import add_operations, create_app
@@ -57,27 +60,36 @@ from hookwright_server.services.accounts import Accounts, NewAccount
 from hookwright_server.services.api_keys import ApiKeys
 from hookwright_server.services.apps import Apps
 from hookwright_server.services.deliveries import Deliveries
-from hookwright_server.services.endpoint_tests import EndpointTests
+from hookwright_server.services.endpoint_tests import EndpointTests, Send
 from hookwright_server.services.endpoints import Endpoints
 from hookwright_server.services.messages import Messages
 from hookwright_server.services.parts import Parts
-from hookwright_server.services.readiness import Readiness
+from hookwright_server.services.readiness import Check, Readiness
 from hookwright_server.services.secrets import Secrets
 from hookwright_server.services.test_clock import TestClockService
 from hookwright_server.services.trigger import Trigger
 from hookwright_server.serving import StartRefused, register_shutdown
-from hookwright_server.settings import Settings
+from hookwright_server.settings import PostgresUrl, Settings
 from hookwright_server.store import accounts
 from hookwright_server.store.database import Database
-from hookwright_server.store.errors import StoreError
+from hookwright_server.store.errors import StoreError, StoreRefused
 from hookwright_server.store.migrations import migrate
 from hookwright_server.store.session import RequestSessions
 from hookwright_server.store.sqlite import SqliteDatabase
+from hookwright_server.store.writer import Wake
+
+if TYPE_CHECKING:  # the embedded form does without them
+    from redis import Redis
+
+    from hookwright_server.delivery.jobs import Resident
+    from hookwright_server.delivery.redis_waker import RedisWaker
+    from hookwright_server.store.postgres import PostgresDatabase
 
 # Objects made and not yet freed; a batch of deliveries makes some thousands.
 _COLLECT_AFTER = 20_000
 
 _ENGINE_DIED_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
+_STOP_GRACE_S = 8.0
 
 
 _log = logging.getLogger(__name__)
@@ -98,6 +110,51 @@ class Server:
 
     def stop(self) -> None:
         """Finish what is under way, then let go of the database."""
+        self.engine.stop(self.drain_ms)
+        self.database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class ApiProcess:
+    """One process of `api`; `app` is the WSGI application."""
+
+    app: Flask
+    waker: RedisWaker
+    direct: DirectSender
+    database: Database
+
+    def start(self) -> None:
+        """Begin to hint at what is due."""
+        self.direct.start()
+        self.waker.start()
+
+    def stop(self) -> None:
+        """Let go of everything. No request may be under way."""
+        self.direct.stop()
+        self.waker.close()
+        self.database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerProcess:
+    """What `worker` runs."""
+
+    engine: Engine
+    database: Database
+    redis: Redis
+    resident: Resident
+    drain_ms: int
+
+    def run(self) -> None:
+        """Deliver until SIGTERM or SIGINT, then finish what is under way. A second one hurries.
+
+        Belongs into the main thread.
+        """
+        from hookwright_server.delivery.jobs import run_worker
+
+        self.engine.start()
+        run_worker(self.redis, self.resident, hurry=lambda: self.engine.stop(0))
+        _end_process_after(self.drain_ms / 1000 + _STOP_GRACE_S)
         self.engine.stop(self.drain_ms)
         self.database.close()
 
@@ -123,6 +180,28 @@ def worker_app() -> Flask:
     return server.app
 
 
+def api_app() -> Flask:
+    """The WSGI application of one process of `api`. Raises StartRefused."""
+    settings = Settings()
+    configure_logging(settings.log_level)
+    try:
+        process = build_api(settings)
+        process.start()
+    except (StoreError, KeyProblem) as error:
+        raise StartRefused(str(error)) from error
+    register_shutdown(process.stop)
+    _spare_the_collector()
+    return process.app
+
+
+def run_worker_process(settings: Settings) -> None:
+    """The command `worker`. Raises StoreError and KeyProblem when it cannot start."""
+    configure_logging(settings.log_level)
+    process = build_worker(settings)
+    _spare_the_collector()
+    process.run()
+
+
 def _spare_the_collector() -> None:
     """Never look again at what was imported and built: a full collection of it takes 0.1 s."""
     gc.collect()
@@ -133,24 +212,54 @@ def _spare_the_collector() -> None:
 def prepare(settings: Settings, account_name: str) -> NewAccount | None:
     """Make keys, tables and the first account where they are missing, before anything runs."""
     with open_database(settings) as database:
-        create_key_file(settings, database)
-        vault = load_vault(settings)
-        check_keys(database, vault)
-        reseal(database, vault)
+        _prepare_keys(settings, database)
         service = operators(SystemClock())
         return database.write(lambda tx: service.create_first(tx, account_name))
+
+
+def migrate_database(settings: Settings) -> None:
+    """Bring the tables up to date, and seal everything under the current key.
+
+    Raises StoreError and KeyProblem.
+    """
+    with open_database(settings) as database:
+        if isinstance(settings.database, PostgresUrl):
+            _prepare_keys(settings, database)
+
+
+def _prepare_keys(settings: Settings, database: Database) -> None:
+    create_key_file(settings, database)
+    vault = load_vault(settings)
+    check_keys(database, vault)
+    reseal(database, vault)
 
 
 @contextmanager
 def open_database(settings: Settings) -> Generator[Database]:
     """The database with its tables up to date, made when missing, closed at the end."""
-    settings.database.parent.mkdir(parents=True, exist_ok=True)
-    database = SqliteDatabase(settings.database)
+    database = _database(settings)
     try:
         migrate(database.engine)
         yield database
     finally:
         database.close()
+
+
+def _database(settings: Settings, wake: Wake = lambda: None) -> SqliteDatabase | PostgresDatabase:
+    place = settings.database
+    if isinstance(place, PostgresUrl):
+        return _postgres(settings, wake)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return SqliteDatabase(place, wake)
+
+
+def _postgres(settings: Settings, wake: Wake) -> PostgresDatabase:
+    raise StoreRefused(f"no store for {settings.database} yet")
+
+
+def _shared_database(settings: Settings, wake: Wake) -> tuple[PostgresDatabase, Clock]:
+    """Postgres, whose clock all processes follow."""
+    return _postgres(settings, wake), SystemClock()
 
 
 def operators(clock: Clock) -> Accounts:
@@ -160,39 +269,91 @@ def operators(clock: Clock) -> Accounts:
 
 
 def build(settings: Settings) -> Server:
-    """Every part of a server on `settings`, connected; nothing runs yet."""
+    """Every part of an embedded server on `settings`, connected; nothing runs yet."""
     _tell_what_is_open(settings)
     clock: Clock = SystemClock()
     test_clock = TestClock(clock) if settings.test_clock else None
-    clock = test_clock or clock
-    ids = Ids()
-    vault = load_vault(settings)
     waker = MemoryWaker()
-    database = SqliteDatabase(settings.database, waker.wake)
-    parts = Parts(
+    database = SqliteDatabase(settings.database_file, waker.wake)
+    parts = _parts(settings, test_clock or clock)
+    engine = _engine(settings, parts, database, waker, alone=True)
+    app = _application(
+        settings,
+        parts,
+        database,
+        send=engine.send,
+        test_clock=TestClockService(test_clock, engine),
+        readiness=Readiness({"database": _reads(database), "engine": engine.is_running}),
+    )
+    return Server(app, engine, database, int(settings.drain_seconds * 1000))
+
+
+def build_api(settings: Settings) -> ApiProcess:
+    """Every part of one process of `api`, connected; nothing runs yet."""
+    from hookwright_server.delivery.jobs import DrainQueue
+    from hookwright_server.delivery.redis_waker import RedisWaker, connect
+
+    _tell_what_is_open(settings)
+    redis = connect(settings.redis_url)
+    waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain)
+    database, clock = _shared_database(settings, waker.wake)
+    parts = _parts(settings, clock)
+    check_keys(database, parts.vault)
+    direct = DirectSender(sender_factory(settings, clock))
+    app = _application(
+        settings,
+        parts,
+        database,
+        send=direct.send,
+        test_clock=TestClockService(None, None),
+        readiness=Readiness({"database": _reads(database)}, {"redis": waker.answers}),
+    )
+    return ApiProcess(app, waker, direct, database)
+
+
+def build_worker(settings: Settings) -> WorkerProcess:
+    """Every part of `worker`, connected; nothing runs yet."""
+    from hookwright_server.delivery.jobs import DrainQueue, Resident
+    from hookwright_server.delivery.redis_waker import RedisWaker, connect
+
+    _tell_what_is_open(settings)
+    redis = connect(settings.redis_url)
+    waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain)
+    database, clock = _shared_database(settings, waker.wake)
+    parts = _parts(settings, clock)
+    check_keys(database, parts.vault)
+    engine = _engine(settings, parts, database, waker, alone=False)
+    resident = Resident(engine, waker, threading.Event(), settings.drain_slice_seconds)
+    return WorkerProcess(engine, database, redis, resident, int(settings.drain_seconds * 1000))
+
+
+def _parts(settings: Settings, clock: Clock) -> Parts:
+    return Parts(
         clock=clock,
-        ids=ids,
+        ids=Ids(),
         random_bytes=os.urandom,
-        vault=vault,
+        vault=load_vault(settings),
         policies=RetryPolicies(RETRY_PRESETS),
         egress=settings.egress(),
     )
-    preparer = Preparer(vault, clock, __version__)
-    engine = Engine(
-        Tools(
-            outbox=Outbox(database, clock, ids, alone=True),
-            preparer=preparer,
-            judge=Judge(parts.policies, clock, ids, random.random),
-            make_sender=sender_factory(settings, clock),
-            waker=waker,
-            clock=clock,
-            log=AttemptLog(settings.log_style),
-        ),
-        EngineLimits(in_flight=settings.max_in_flight),
-        on_death=_end_process,
+
+
+def _engine(
+    settings: Settings, parts: Parts, database: Database, waker: Waker, *, alone: bool
+) -> Engine:
+    """`alone`: no other process can work on this database."""
+    clock, ids = parts.clock, parts.ids
+    tools = Tools(
+        outbox=Outbox(database, clock, ids, alone=alone),
+        preparer=Preparer(parts.vault, clock, __version__),
+        judge=Judge(parts.policies, clock, ids, random.random),
+        make_sender=sender_factory(settings, clock),
+        waker=waker,
+        clock=clock,
+        log=AttemptLog(settings.log_style),
     )
-    app = _application(settings, parts, database, engine, preparer, test_clock)
-    return Server(app, engine, database, int(settings.drain_seconds * 1000))
+    limits = EngineLimits(in_flight=settings.max_in_flight, begins_paused=not alone)
+    return Engine(tools, limits, on_death=_end_process)
 
 
 def _tell_what_is_open(settings: Settings) -> None:
@@ -213,6 +374,13 @@ def _end_process() -> None:
     os._exit(_ENGINE_DIED_EXIT_CODE)
 
 
+def _end_process_after(seconds: float) -> None:
+    """Do not hang at the end because the database does: others take back what is left."""
+    timer = threading.Timer(seconds, _end_process)
+    timer.daemon = True
+    timer.start()
+
+
 def sender_factory(settings: Settings, clock: Clock) -> Callable[[], Sender]:
     """Makes the engine's sender, on the engine's loop."""
     extra = None if settings.extra_ca_file is None else str(settings.extra_ca_file)
@@ -223,10 +391,11 @@ def sender_factory(settings: Settings, clock: Clock) -> Callable[[], Sender]:
 def _application(
     settings: Settings,
     parts: Parts,
-    database: SqliteDatabase,
-    engine: Engine,
-    preparer: Preparer,
-    test_clock: TestClock | None,
+    database: SqliteDatabase | PostgresDatabase,
+    *,
+    send: Send,
+    test_clock: TestClockService,
+    readiness: Readiness,
 ) -> Flask:
     app = create_app()
     clock, ids = parts.clock, parts.ids
@@ -237,7 +406,8 @@ def _application(
     idempotency = Idempotency(database, parts.vault, clock)
     cursors = Cursors(cursor_keys(settings))
     request_ids = RequestIds(clock, ids)
-    tests = EndpointTests(parts, database, endpoints, preparer, engine.send)
+    preparer = Preparer(parts.vault, clock, __version__)
+    tests = EndpointTests(parts, database, endpoints, preparer, send)
     handlers = Handlers(
         apps=AppsHandlers(Apps(parts, secrets), cursors),
         endpoints=EndpointsHandlers(endpoints, tests, cursors),
@@ -245,8 +415,8 @@ def _application(
         messages=MessagesHandlers(Messages(), cursors),
         deliveries=DeliveriesHandlers(Deliveries(parts), cursors),
         api_keys=ApiKeysHandlers(api_keys, cursors),
-        health=HealthHandlers(_readiness(database, engine)),
-        test_clock=TestClockHandlers(TestClockService(test_clock, engine)),
+        health=HealthHandlers(readiness),
+        test_clock=TestClockHandlers(test_clock),
     )
     dispatcher = Dispatcher(
         database=database,
@@ -264,7 +434,5 @@ def _application(
     return app
 
 
-def _readiness(database: Database, engine: Engine) -> Readiness:
-    return Readiness(
-        {"database": lambda: database.read(accounts.exists), "engine": engine.is_running}
-    )
+def _reads(database: Database) -> Check:
+    return lambda: database.read(accounts.exists)

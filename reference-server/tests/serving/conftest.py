@@ -21,7 +21,7 @@ import httptools
 import pytest
 import uvloop
 
-from hookwright_server.http.frontdoor import FrontDoor, Limits
+from hookwright_server.http.frontdoor import Backends, FrontDoor, Limits
 
 _HERE = Path(__file__).parent
 _PATIENCE_S = 20.0
@@ -152,8 +152,18 @@ def connect() -> Iterator[Connect]:
 class Served:
     process: subprocess.Popen[bytes]
     port: int
-    worker_pid: int
+    worker_pids: list[int]
     folder: Path
+
+    @property
+    def worker_pid(self) -> int:
+        return self.worker_pids[0]
+
+    def changed_workers(self) -> list[int]:
+        """Wait until the server tells of other workers; their pids."""
+        assert self.process.stdout is not None
+        self.worker_pids = json.loads(self.process.stdout.readline())["worker_pids"]
+        return self.worker_pids
 
     def file(self, name: str) -> Path:
         return self.folder / name
@@ -190,8 +200,8 @@ def _serve(folder: Path, **options: Any) -> Generator[Served]:
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
-        ready = json.loads(line) if line else {"port": 0, "worker_pid": 0}
-        yield Served(process, ready["port"], ready["worker_pid"], folder)
+        ready = json.loads(line or b'{"port": 0, "worker_pids": [0]}')
+        yield Served(process, ready["port"], ready["worker_pids"], folder)
     finally:
         process.kill()
         process.wait()
@@ -222,6 +232,7 @@ class _RecordingServer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._house.reply = self._transport.write
+        self._house.hang_up_idle = self._transport.close
 
     def data_received(self, data: bytes) -> None:
         self._house.received += data
@@ -248,12 +259,16 @@ class House:
     hang_up: bool = False
     reply: Callable[[bytes], None] = lambda answer: None
     """Writes an answer to the latest connection."""
+    hang_up_idle: Callable[[], None] = lambda: None
+    """Ends the latest connection."""
     door: FrontDoor | None = None
     call: Callable[[Callable[[], Any]], Any] = lambda function: function()
 
 
 @contextmanager
-def _open_house(folder: Path, limits: Limits, *, with_server: bool = True) -> Generator[House]:
+def _open_house(
+    folder: Path, limits: Limits, *, with_server: bool = True, dead_servers: int = 0
+) -> Generator[House]:
     house = House()
     opened: Future[asyncio.Event] = Future()
     path = str(folder / "u.sock")
@@ -266,7 +281,8 @@ def _open_house(folder: Path, limits: Limits, *, with_server: bool = True) -> Ge
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         house.port = listener.getsockname()[1]
-        house.door = FrontDoor(listener, path, _render_problem, limits=limits)
+        dead = [str(folder / f"dead-{number}.sock") for number in range(dead_servers)]
+        house.door = FrontDoor(listener, Backends(*dead, path), _render_problem, limits=limits)
         await house.door.open()
         over = asyncio.Event()
 
@@ -303,9 +319,13 @@ OpenHouse = Callable[..., AbstractContextManager[House]]
 def open_house(tmp_path_factory: pytest.TempPathFactory) -> OpenHouse:
     """Open a front door with the given limits."""
 
-    def open_it(*, with_server: bool = True, **limits: Any) -> AbstractContextManager[House]:
+    def open_it(
+        *, with_server: bool = True, dead_servers: int = 0, **limits: Any
+    ) -> AbstractContextManager[House]:
         folder = tmp_path_factory.mktemp("house")
-        return _open_house(folder, Limits(**limits), with_server=with_server)
+        return _open_house(
+            folder, Limits(**limits), with_server=with_server, dead_servers=dead_servers
+        )
 
     return open_it
 

@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from hookwright_server.http.frontdoor import Limits
-from hookwright_server.serving import ProcessSettings, Ready, register_shutdown, serve
+from hookwright_server.serving import (
+    ProcessSettings,
+    Ready,
+    is_stopping,
+    register_shutdown,
+    serve,
+)
 
 STATUS_OF_CODE = {
     "validation_error": 400,
@@ -40,6 +46,15 @@ def make_app() -> Callable[..., Iterable[bytes]]:
     return _app
 
 
+def make_app_once() -> Callable[..., Iterable[bytes]]:
+    """Only the first two workers find what they need."""
+    made = _FOLDER / f"made-{os.getpid()}"
+    if len(list(_FOLDER.glob("made-*"))) >= 2 and not (_FOLDER / "repaired").exists():
+        raise RuntimeError("the database is not there")
+    made.touch()
+    return _app
+
+
 def fail_to_make_app() -> Callable[..., Iterable[bytes]]:
     """A factory that cannot."""
     raise RuntimeError("the database is not there")
@@ -59,6 +74,12 @@ def _app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iter
         raise RuntimeError("boom")
     if path == "/hold":
         _hold()
+    if path == "/pid":
+        start_response("200 OK", headers)
+        return [str(os.getpid()).encode()]
+    if path == "/health/ready" and ((_FOLDER / "unready").exists() or is_stopping()):
+        start_response("503 Service Unavailable", headers)
+        return [b""]
     body = environ["wsgi.input"].read()
     digest = hashlib.sha256(body).hexdigest()
     start_response("200 OK", headers)
@@ -83,7 +104,8 @@ def main() -> int:
     options = json.loads(sys.argv[1])
 
     def announce(ready: Ready) -> None:
-        sys.stdout.write(json.dumps({"port": ready.port, "worker_pid": ready.worker_pid}) + "\n")
+        event = {"port": ready.port, "worker_pids": ready.worker_pids}
+        sys.stdout.write(json.dumps(event) + "\n")
         sys.stdout.flush()
 
     return serve(
@@ -92,6 +114,7 @@ def main() -> int:
         limits=Limits(**options.get("limits", {})),
         process=ProcessSettings(**options.get("process", {})),
         on_ready=announce,
+        port=options.get("port", 0),
     )
 
 

@@ -148,7 +148,7 @@ def test_worker_socket_is_private(serve: Any) -> None:
     """Only our user can reach the worker behind the door."""
     with tempfile.TemporaryDirectory(dir="/tmp") as short, serve(Path(short)):
         (folder,) = Path(short).glob("hookwright-*")
-        modes = [oct(path.stat().st_mode & 0o777) for path in (folder, folder / "worker.sock")]
+        modes = [oct(path.stat().st_mode & 0o777) for path in (folder, folder / "worker-1.sock")]
 
     assert ["0o700", "0o600"] == modes
 

@@ -8,7 +8,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from hookwright_server.serving.socket_folder import SOCKET, sweep
+from hookwright_server.serving.socket_folder import socket_name, sweep
 
 
 def test_only_folders_of_dead_servers_are_removed() -> None:
@@ -19,9 +19,9 @@ def test_only_folders_of_dead_servers_are_removed() -> None:
             (place / f"hookwright-{kind}").mkdir()
         for kind in ("dead", "starting"):
             with closing(socket.socket(socket.AF_UNIX)) as silent:
-                silent.bind(str(place / f"hookwright-{kind}" / SOCKET))
+                silent.bind(str(place / f"hookwright-{kind}" / socket_name(1)))
         with closing(socket.socket(socket.AF_UNIX)) as living:
-            living.bind(str(place / "hookwright-living" / SOCKET))
+            living.bind(str(place / "hookwright-living" / socket_name(7)))
             living.listen()
             for kind in ("dead", "living"):
                 os.utime(place / f"hookwright-{kind}", (0, 0))

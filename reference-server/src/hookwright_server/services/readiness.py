@@ -13,13 +13,16 @@ Check = Callable[[], bool]
 
 
 class Readiness:
-    """Asks every part; a part that raises is missing."""
+    """Asks every part; a part that raises is missing. Without the `helpful` ones it works too."""
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+    def __init__(
+        self, checks: Mapping[str, Check], helpful: Mapping[str, Check] | None = None
+    ) -> None:
         self._checks = checks
+        self._helpful = helpful or {}
 
-    def require(self) -> tuple[str, ...]:
-        """The names of the parts; `unavailable` names those that are missing."""
+    def require(self) -> dict[str, bool]:
+        """Whether each part works; `unavailable` names the needed ones that are missing."""
         missing = [name for name, check in self._checks.items() if not _works(name, check)]
         if missing:
             raise Refusal(
@@ -27,7 +30,8 @@ class Readiness:
                 f"Not ready, missing: {', '.join(missing)}. Ask again in a moment.",
                 retry_after_s=1,
             )
-        return tuple(self._checks)
+        helpful = {name: _works(name, check) for name, check in self._helpful.items()}
+        return dict.fromkeys(self._checks, True) | helpful
 
 
 def _works(name: str, check: Check) -> bool:

@@ -36,7 +36,7 @@ class TestClockService:
 
     __test__ = False
 
-    def __init__(self, clock: TestClock | None, deliverer: Deliverer) -> None:
+    def __init__(self, clock: TestClock | None, deliverer: Deliverer | None) -> None:
         self._clock = clock
         self._deliverer = deliverer
 
@@ -45,29 +45,30 @@ class TestClockService:
 
         So an attempt that fails on the way is retried as late as it would be in real time.
         """
-        clock = self._clock
-        if clock is None:
+        clock, deliverer = self._clock, self._deliverer
+        if clock is None or deliverer is None:
             raise Refusal(
                 "not_found", "This server has no test clock. The operator switches it on."
             )
         until = clock.now_ms() + _milliseconds(duration)
         if until > _LATEST_MS:
             raise invalid("/advance", "maximum", "The clock does not go beyond the year 9998.")
-        self._settle()
-        while (due_at := self._deliverer.next_due_at()) is not None and due_at <= until:
+        _settle(deliverer)
+        while (due_at := deliverer.next_due_at()) is not None and due_at <= until:
             clock.advance_to(due_at)
-            self._settle()
+            _settle(deliverer)
         clock.advance_to(until)
-        self._settle()
+        _settle(deliverer)
         return clock.now_ms()
 
-    def _settle(self) -> None:
-        if not self._deliverer.run_until_quiescent(_LONGEST_STEP_S):
-            raise Refusal(
-                "unavailable",
-                "The deliveries that fell due have not ended within a minute. Ask again.",
-                retry_after_s=5,
-            )
+
+def _settle(deliverer: Deliverer) -> None:
+    if not deliverer.run_until_quiescent(_LONGEST_STEP_S):
+        raise Refusal(
+            "unavailable",
+            "The deliveries that fell due have not ended within a minute. Ask again.",
+            retry_after_s=5,
+        )
 
 
 def _milliseconds(duration: str) -> int:

@@ -1,13 +1,22 @@
-"""The process model of `serve`: one parent with the front door, one worker with everything else.
+"""The process model of `serve` and `api`: a parent with the front door, workers with the rest.
 
-The parent only relays and supervises; a crash of the worker is its end too, and the other way
-round, so that whoever restarts us finds the database's lock free.
+The parent only relays and supervises. `serve` has one worker; a crash of it is the parent's end
+too, and the other way round, so that whoever restarts us finds the database's lock free. `api` has
+several, and replaces the one that dies.
 """
 
 from __future__ import annotations
 
-from hookwright_server.serving.shutdown import register_shutdown
+from hookwright_server.serving.process_settings import ProcessSettings
+from hookwright_server.serving.shutdown import is_stopping, register_shutdown
 from hookwright_server.serving.start import StartRefused
-from hookwright_server.serving.supervisor import ProcessSettings, Ready, serve
+from hookwright_server.serving.supervisor import Ready, serve
 
-__all__ = ["ProcessSettings", "Ready", "StartRefused", "register_shutdown", "serve"]
+__all__ = [
+    "ProcessSettings",
+    "Ready",
+    "StartRefused",
+    "is_stopping",
+    "register_shutdown",
+    "serve",
+]

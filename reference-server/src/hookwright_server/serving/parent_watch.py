@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 
 STOP_ORDER = b"s"
+NOTICE_ORDER = b"n"
 
 _PR_SET_PDEATHSIG = 1
 
@@ -22,12 +23,19 @@ def die_with_parent(parent_pid: int) -> None:
         _kill_self()
 
 
-def obey_parent(orders: int, stop: Callable[[], None]) -> threading.Thread:
-    """Watch the pipe `orders` (a file descriptor): stop on order, die when it closes."""
+def obey_parent(
+    orders: int, stop: Callable[[], None], notice: Callable[[], None]
+) -> threading.Thread:
+    """Watch the pipe `orders` (a file descriptor): stop on order, die when it closes.
+
+    `notice` is called when the server is about to stop.
+    """
 
     def watch() -> None:
         while order := os.read(orders, 1):
-            if order == STOP_ORDER:
+            if order == NOTICE_ORDER:
+                notice()
+            elif order == STOP_ORDER:
                 stop()
         _kill_self()
 

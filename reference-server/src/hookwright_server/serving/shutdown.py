@@ -1,12 +1,14 @@
-"""What the worker does before it ends; WSGI itself has no such moment."""
+"""What the worker knows of its end and does before it; WSGI itself has no such moment."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 
 _log = logging.getLogger(__name__)
 _callables: list[Callable[[], object]] = []
+_noticed = threading.Event()
 
 
 def register_shutdown(action: Callable[[], object]) -> None:
@@ -28,3 +30,13 @@ def run_shutdown() -> bool:
             _log.exception("shutdown action %r failed", action)
             succeeded = False
     return succeeded
+
+
+def notice_stop() -> None:
+    """Remember that the server is about to stop."""
+    _noticed.set()
+
+
+def is_stopping() -> bool:
+    """Whether the server is about to stop: it still works, but should be given nothing new."""
+    return _noticed.is_set()

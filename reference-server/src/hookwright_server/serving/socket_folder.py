@@ -1,4 +1,4 @@
-"""The folder of the worker's socket: private, with a short path, and not left behind for ever."""
+"""The folder of the workers' sockets: private, with a short path, not left behind for ever."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-SOCKET = "worker.sock"
-
+_SOCKETS = "worker-*.sock"
 _PREFIX = "hookwright-"
 # The path of a unix socket has at most some 100 characters, whatever TMPDIR says.
 _LONGEST_TEMPDIR = 70
@@ -29,17 +28,27 @@ def socket_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place)
 
 
+def socket_name(number: int) -> str:
+    """The file name of a worker's socket; no two workers of one server have the same number."""
+    return _SOCKETS.replace("*", str(number))
+
+
 def sweep(place: Path) -> None:
-    """Remove our folders below `place` whose socket nobody listens on any more."""
+    """Remove our folders below `place` whose sockets nobody listens on any more."""
     for folder in place.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # somebody else removes it at the same time
             status = folder.stat()
             is_old = time.time() - status.st_mtime > _LEFT_ALONE_S
-            if is_old and status.st_uid == os.getuid() and _is_dead(folder / SOCKET):
+            if is_old and status.st_uid == os.getuid() and _is_dead(folder):
                 shutil.rmtree(folder)
 
 
-def _is_dead(path: Path) -> bool:
+def _is_dead(folder: Path) -> bool:
+    sockets = list(folder.glob(_SOCKETS))
+    return bool(sockets) and all(_is_refusing(path) for path in sockets)
+
+
+def _is_refusing(path: Path) -> bool:
     # A refused connection is certain even when containers share the folder: they share the kernel.
     with socket.socket(socket.AF_UNIX) as probe:
         try:

@@ -19,7 +19,7 @@ from granian.log import LogLevels
 from granian.server.mt import MTServer
 
 from hookwright_server.serving.parent_watch import die_with_parent, obey_parent
-from hookwright_server.serving.shutdown import run_shutdown
+from hookwright_server.serving.shutdown import notice_stop, run_shutdown
 from hookwright_server.serving.start import REFUSED_EXIT_CODE, StartRefused
 
 _NEVER_MS = 24 * 3600 * 1000
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(argv)
     die_with_parent(options.parent_pid)
     server = _build_server(options)
-    obey_parent(sys.stdin.fileno(), server.stop)
+    obey_parent(sys.stdin.fileno(), server.stop, notice_stop)
     try:
         application = _load(options.app_factory)()
     except StartRefused as error:
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("app_factory")
-    parser.add_argument("socket", type=Path)
+    parser.add_argument("--socket", type=Path, required=True)
     parser.add_argument("--parent-pid", type=int, required=True)
     parser.add_argument("--blocking-threads", type=int, required=True)
     parser.add_argument("--connections", type=int, required=True)

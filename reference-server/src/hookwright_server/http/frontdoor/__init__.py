@@ -6,8 +6,9 @@ a problem document with a request id for everything. So this relay stands in fro
 
 from __future__ import annotations
 
+from hookwright_server.http.frontdoor.backends import Backend, Backends
 from hookwright_server.http.frontdoor.door import FrontDoor
 from hookwright_server.http.frontdoor.limits import Limits
 from hookwright_server.http.frontdoor.refusal import RefusalCode, RenderProblem
 
-__all__ = ["FrontDoor", "Limits", "RefusalCode", "RenderProblem"]
+__all__ = ["Backend", "Backends", "FrontDoor", "Limits", "RefusalCode", "RenderProblem"]

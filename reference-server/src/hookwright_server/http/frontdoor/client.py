@@ -95,10 +95,11 @@ class ClientConnection(asyncio.Protocol):
         reader = self._reader
         if not reader.ready:
             return
-        if self._upstream is None:
-            self._upstream = Upstream(self, self._context.loop, self._context.upstream_path)
+        upstream = self._upstream
+        if upstream is None or not (self._outstanding or upstream.suits):
+            upstream = self._choose_upstream()
         for request in reader.ready:
-            self._upstream.send(request)
+            upstream.send(request)
             self._outstanding.append(len(request.raw))
             self._in_flight_bytes += len(request.raw)
         reader.ready.clear()
@@ -109,6 +110,14 @@ class ClientConnection(asyncio.Protocol):
             self._ending = True
         elif len(self._outstanding) >= self._limits.max_pipelined:
             self._regulate()
+
+    def _choose_upstream(self) -> Upstream:
+        self._drop_upstream()
+        self._upstream_full = False
+        upstream = self._upstream = Upstream(self, self._context.loop, self._context.backends)
+        if self._stalled_at is not None:
+            upstream.pause_reading()
+        return upstream
 
     def _count_bytes(self) -> None:
         counted = self._reader.held_bytes + self._in_flight_bytes

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from hookwright_server.http.frontdoor.backends import Backends
 from hookwright_server.http.frontdoor.limits import Limits
 from hookwright_server.http.frontdoor.refusal import RefusalCode, RenderProblem, problem_bytes
 from hookwright_server.http.request_ids import RequestIds
@@ -32,7 +33,7 @@ class Context:
     """Settings, collaborators and the running counts."""
 
     loop: asyncio.AbstractEventLoop
-    upstream_path: str
+    backends: Backends
     limits: Limits
     render: RenderProblem
     request_ids: RequestIds

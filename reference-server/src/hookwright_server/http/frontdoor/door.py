@@ -6,6 +6,7 @@ import asyncio
 import socket
 
 from hookwright_server.clock import SystemClock
+from hookwright_server.http.frontdoor.backends import Backends
 from hookwright_server.http.frontdoor.client import ClientConnection
 from hookwright_server.http.frontdoor.context import Context
 from hookwright_server.http.frontdoor.limits import Limits
@@ -17,7 +18,7 @@ _BACKLOG = 1024
 
 
 class FrontDoor:
-    """Relays well-formed HTTP/1.x from a TCP socket to a server on a unix socket.
+    """Relays well-formed HTTP/1.x from a TCP socket to servers on unix sockets.
 
     Everything else is answered here with a problem document and a request id. Belongs to the
     running event loop; `listener` is a bound socket that does not listen yet.
@@ -26,7 +27,7 @@ class FrontDoor:
     def __init__(
         self,
         listener: socket.socket,
-        upstream_path: str,
+        backends: Backends,
         render: RenderProblem,
         *,
         limits: Limits | None = None,
@@ -35,7 +36,7 @@ class FrontDoor:
         self._listener = listener
         self._context = Context(
             loop=asyncio.get_running_loop(),
-            upstream_path=upstream_path,
+            backends=backends,
             limits=limits or Limits(),
             render=render,
             request_ids=request_ids or RequestIds(SystemClock(), Ids()),

@@ -1,10 +1,11 @@
-"""The connection to the application's server that belongs to one client's connection."""
+"""The connection to one of the application's servers that belongs to one client's connection."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Protocol, cast
 
+from hookwright_server.http.frontdoor.backends import Backend, Backends
 from hookwright_server.http.frontdoor.framing import FramingError, ResponseFramer, ResponsePart
 from hookwright_server.http.frontdoor.request import Request
 
@@ -33,30 +34,64 @@ class ResponseSink(Protocol):
 
 
 class Upstream(asyncio.Protocol):
-    """Sends whole requests, hands on the parts of their responses. Connects when first used."""
+    """Sends whole requests, hands on the parts of their responses. Connects when first used.
 
-    def __init__(self, sink: ResponseSink, loop: asyncio.AbstractEventLoop, path: str) -> None:
+    A server that cannot be connected to has seen nothing of the requests: another one gets them.
+    """
+
+    def __init__(
+        self, sink: ResponseSink, loop: asyncio.AbstractEventLoop, backends: Backends
+    ) -> None:
         self._sink: ResponseSink | None = sink
         self._framer = ResponseFramer()
         self._unsent: list[bytes | bytearray] = []
         self._transport: asyncio.Transport | None = None
         self._reading_paused = False
-        self._connecting = loop.create_task(self._connect(loop, path))
+        self._backends = backends
+        self._backend: Backend | None = None
+        self._unanswered = 0
+        self._join(backends.choose())
+        self._connecting = loop.create_task(self._connect(loop))
 
-    async def _connect(self, loop: asyncio.AbstractEventLoop, path: str) -> None:
+    async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
         for _ in range(_CONNECT_TRIES):
+            backend = self._backend
+            if backend is None:
+                break
             try:
-                await loop.create_unix_connection(lambda: self, path)
+                await loop.create_unix_connection(lambda: self, backend.path)
                 return
             except BlockingIOError:  # the listen queue is full: the server is alive, only busy
                 await asyncio.sleep(_CONNECT_PAUSE_S)
+                if backend.retired:
+                    self._join(self._backends.choose())
             except OSError:
-                break
+                backend.is_silent = True
+                self._join(self._backends.choose(other_than=backend))
         self._lost(response_ended=False)
+
+    def _join(self, backend: Backend | None) -> None:
+        if self._backend is not None:
+            self._backend.left(self._unanswered)
+        self._backend = backend
+        if backend is not None:
+            backend.joined(self._unanswered)
+
+    def _leave(self) -> None:
+        self._join(None)
+        self._unanswered = 0
+
+    @property
+    def suits(self) -> bool:
+        """Whether the next request, when none is under way, should take this connection too."""
+        return self._backend is not None and self._backends.suits(self._backend)
 
     def send(self, request: Request) -> None:
         """Forward one complete request."""
         self._framer.expect(request.is_head)
+        self._unanswered += 1
+        if self._backend is not None:
+            self._backend.sent()
         if self._transport is None:
             self._unsent.append(request.raw)
         else:
@@ -77,6 +112,7 @@ class Upstream(asyncio.Protocol):
     def abandon(self) -> None:
         """Drop the connection; nothing is reported any more."""
         self._sink = None
+        self._leave()
         self._unsent.clear()
         self._connecting.cancel()
         if self._transport is not None:
@@ -98,9 +134,16 @@ class Upstream(asyncio.Protocol):
             for part in self._framer.feed(data):
                 if self._sink is None:
                     return
+                if part.last and (part.head is None or part.head.status >= 200):
+                    self._settle_one()
                 self._sink.response_part(part)
         except FramingError:
             self._lost(response_ended=False)
+
+    def _settle_one(self) -> None:
+        self._unanswered -= 1
+        if self._backend is not None:
+            self._backend.answered()
 
     def eof_received(self) -> bool | None:
         self._lost(response_ended=self._framer.until_eof)
@@ -119,6 +162,7 @@ class Upstream(asyncio.Protocol):
 
     def _lost(self, *, response_ended: bool) -> None:
         sink, self._sink = self._sink, None
+        self._leave()
         if self._transport is not None:
             self._transport.abort()
         if sink is not None:

@@ -17,4 +17,8 @@ class HealthHandlers:
         return {"status": "ok"}
 
     def ready(self, context: Context) -> responses.Readiness:
-        return {"status": "ready", "checks": dict.fromkeys(self._readiness.require(), "ok")}
+        parts = self._readiness.require()
+        return {
+            "status": "ready",
+            "checks": {name: "ok" if works else "failing" for name, works in parts.items()},
+        }

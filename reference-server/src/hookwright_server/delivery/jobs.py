@@ -1,0 +1,235 @@
+"""RQ is the engine's home in the production form: what its jobs do, and the worker that runs them.
+
+One queue, and jobs that carry nothing but their name. The engine lives in the worker process and
+claims only while a `drain` job runs, which ends itself after a slice of some seconds; then RQ does
+its upkeep, and the worker asks for the next one. The truth is in the database: that jobs are lost
+or doubled changes nothing but a moment's delay.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Protocol
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.exceptions import DequeueTimeout
+from rq.job import Job
+from rq.registry import clean_registries
+from rq.serializers import JSONSerializer
+from rq.timeouts import BaseDeathPenalty
+from rq.worker import WorkerStatus
+from rq.worker_registration import clean_worker_registry
+
+from hookwright_server.delivery.redis_waker import RedisWaker, Trouble
+
+_log = logging.getLogger(__name__)
+
+QUEUE = "hookwright"
+
+_DRAIN = "hookwright_server.delivery.jobs.drain"
+_MAINTAINED = "hookwright:maintained"
+_MAINTAIN_EVERY_S = 10
+# How long a job may seem to run before RQ takes it for abandoned: a slice lasts longer than
+# asked for while Redis cannot be reached.
+_JOB_TIMEOUT_S = 300
+_FAILURE_KEPT_S = 3_600
+_WORKER_TTL_S = 60
+_IDLE_LOOK_S = 1
+_RECEIVE_S = 0.5
+_WITHOUT_REDIS_S = 1.0
+_RETRY_AFTER_S = 0.2
+
+
+class Claiming(Protocol):
+    """The part of the engine that a drain steers."""
+
+    def resume(self) -> None:
+        """Claim."""
+        ...
+
+    def pause(self) -> None:
+        """Do not claim."""
+        ...
+
+
+class DrainQueue:
+    """The one queue of RQ, from the side of those who ask for a drain."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.rq = _queue(redis)
+
+    def ask_for_drain(self) -> None:
+        """Enqueue a drain unless a job waits already. Raises RedisError."""
+        if self.rq.count == 0:
+            self.rq.enqueue_call(
+                _DRAIN,
+                timeout=_JOB_TIMEOUT_S,
+                result_ttl=0,
+                failure_ttl=_FAILURE_KEPT_S,
+                description="drain",
+            )
+
+
+def drain() -> None:
+    """The job: let this process's engine deliver for a slice."""
+    if _resident is None:
+        raise RuntimeError("this job needs the engine: run it with `hookwright-server worker`")
+    _resident.run_slice()
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """An engine that delivers in slices; `slice_s` seconds each."""
+
+    engine: Claiming
+    waker: RedisWaker
+    stopping: threading.Event
+    slice_s: float
+
+    def run_slice(self) -> None:
+        """Claim for a slice; if Redis goes away meanwhile, until it is back."""
+        self._claim_for(self.slice_s)
+
+    def run_without_redis(self) -> None:
+        """Claim until Redis does its part again: it is only a hint."""
+        self._claim_for(_WITHOUT_REDIS_S)
+
+    def _claim_for(self, least_s: float) -> None:
+        until = time.monotonic() + least_s
+        self.engine.resume()
+        try:
+            while not self.stopping.is_set():
+                answered = self.waker.receive(_RECEIVE_S)
+                if not answered:
+                    self.stopping.wait(_RETRY_AFTER_S)
+                elif time.monotonic() >= until:
+                    return
+        finally:
+            self.engine.pause()
+
+
+_resident: Resident | None = None
+
+
+def run_worker(redis: Redis, resident: Resident, hurry: Callable[[], None]) -> None:
+    """Work on the queue until SIGTERM or SIGINT; on a second one call `hurry` too.
+
+    Belongs into the main thread. Returns with the engine paused.
+    """
+    global _resident
+    _resident = resident
+    _handle_signals(resident.stopping, hurry)
+    trouble = Trouble("worker")
+    while not resident.stopping.is_set():
+        try:
+            _Worker(redis, resident.stopping, trouble).work()
+        except (RedisError, OSError) as error:
+            trouble.came(error)
+        # It ends whenever Redis fails it. The engine goes on meanwhile.
+        resident.run_without_redis()
+
+
+def _handle_signals(stopping: threading.Event, hurry: Callable[[], None]) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        if stopping.is_set():
+            hurry()
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+
+class _NoDeathPenalty(BaseDeathPenalty):
+    """A drain ends itself. RQ's alarm would interrupt whatever code happens to run."""
+
+    def setup_death_penalty(self) -> None:
+        pass
+
+    def cancel_death_penalty(self) -> None:
+        pass
+
+
+class _Worker(SimpleWorker):
+    """RQ's worker in this process, without a part that waits longer than a second for Redis."""
+
+    death_penalty_class = _NoDeathPenalty
+
+    def __init__(self, redis: Redis, stopping: threading.Event, trouble: Trouble) -> None:
+        super().__init__(
+            [_queue(redis)],
+            connection=redis,
+            serializer=JSONSerializer,
+            worker_ttl=_WORKER_TTL_S,
+            log_job_description=False,
+        )
+        self._stopping = stopping
+        self._trouble = trouble
+        self._drains = DrainQueue(redis)
+
+    @property
+    def connection_timeout(self) -> int:
+        return _IDLE_LOOK_S + 1
+
+    @property
+    def should_run_maintenance_tasks(self) -> bool:
+        return False
+
+    def bootstrap(self, *_options: Any) -> None:
+        """Without RQ's log handlers, and without a thread that listens for its commands."""
+        self.register_birth()
+        self.set_state(WorkerStatus.STARTED)
+
+    def _install_signal_handlers(self) -> None:
+        """Ours stay: RQ's raise exceptions wherever the process happens to be."""
+
+    def get_heartbeat_ttl(self, job: Job) -> int:
+        return _JOB_TIMEOUT_S
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """The next job; None, which ends the work, when the process stops or Redis fails."""
+        try:
+            return self._next_job()
+        except (RedisError, OSError) as error:
+            self._trouble.came(error)
+            return None
+
+    def _next_job(self) -> tuple[Job, Queue] | None:
+        self.set_state(WorkerStatus.IDLE)
+        while not self._stopping.is_set():
+            self._maintain()
+            self.heartbeat()
+            self._drains.ask_for_drain()
+            try:
+                found = self.queue_class.dequeue_any(
+                    self.queues, _IDLE_LOOK_S, self.connection, serializer=self.serializer
+                )
+            except DequeueTimeout:
+                continue
+            self._trouble.went()
+            if found is not None:
+                found[0].redis_server_version = self.get_redis_server_version()
+            return found
+        return None
+
+    def _maintain(self) -> None:
+        """RQ's own upkeep, under a lock that does not outlive a killed worker for long."""
+        if not self.connection.set(_MAINTAINED, 1, nx=True, ex=_MAINTAIN_EVERY_S):
+            return
+        for queue in self.queues:
+            clean_registries(queue)
+            clean_worker_registry(queue)
+            queue.intermediate_queue.cleanup(self, queue)
+
+
+def _queue(redis: Redis) -> Queue:
+    return Queue(QUEUE, connection=redis, serializer=JSONSerializer)
