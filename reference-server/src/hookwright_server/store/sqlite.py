@@ -54,7 +54,7 @@ class SqliteDatabase:
         except BaseException:
             os.close(self._lock)
             raise
-        self._writer = Writer(self.engine, _set_durable, wake, limits)
+        self._writer = Writer(_SqliteBackend(self.engine), wake, limits)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         try:
@@ -82,6 +82,32 @@ class SqliteDatabase:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+class _SqliteBackend:
+    """See `Backend`. A failure of the file itself may have undone the whole transaction."""
+
+    # Hot statements run on the driver's own connection, whose errors come unwrapped.
+    _TROUBLE = (exc.OperationalError, sqlite3.OperationalError)
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def transact(self, work: Callable[[Connection], T], *, durable: bool) -> T:
+        with self._engine.connect() as connection:
+            _set_durable(connection, durable)
+            with connection.begin():
+                return work(connection)
+
+    def spoils(self, error: Exception) -> bool:
+        return isinstance(error, self._TROUBLE)
+
+    def translated(self, error: Exception) -> Exception:
+        if not isinstance(error, self._TROUBLE):
+            return error
+        unavailable = StoreUnavailable(f"the database failed: {error}")
+        unavailable.__cause__ = error
+        return unavailable
 
 
 def read_only_engine(path: Path) -> sa.Engine:

@@ -15,10 +15,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
-from sqlalchemy import exc
-
 from hookwright_server.store.acceptance import Acceptance, NewDelivery, NewMessage, NewRecord
+from hookwright_server.store.backend import Backend
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import NotWritten, StoreUnavailable, WriterBusy, WriteUnknown
 from hookwright_server.store.hot_sql import hot_sql
@@ -27,8 +25,6 @@ __all__ = ["Acceptance", "NewDelivery", "NewMessage", "NewRecord", "Writer", "Wr
 
 T = TypeVar("T")
 Wake = Callable[[], None]
-SetDurable = Callable[[Connection, bool], None]
-"""Called before each transaction begins: whether its commit must outlive a loss of power."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,19 +52,10 @@ _Settle = Callable[[], None]
 
 
 class Writer:
-    """The one thread that writes. `engine` must begin its transactions as writers."""
+    """The one thread of a process that writes."""
 
-    def __init__(
-        self,
-        engine: sa.Engine,
-        set_durable: SetDurable,
-        wake: Wake,
-        limits: WriterLimits | None = None,
-    ) -> None:
-        self._engine = engine
-        self._set_durable = set_durable
-        # Hot statements run on the driver's own connection, whose errors come unwrapped.
-        self._trouble = (exc.OperationalError, engine.dialect.loaded_dbapi.OperationalError)
+    def __init__(self, backend: Backend, wake: Wake, limits: WriterLimits | None = None) -> None:
+        self._backend = backend
         self._wake = wake
         self._limits = limits or WriterLimits()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -148,22 +135,23 @@ class Writer:
         return jobs, False
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
+        durable = any(job.durable for job in jobs)
         try:
-            with self._engine.connect() as connection:
-                self._set_durable(connection, any(job.durable for job in jobs))
-                with connection.begin():
-                    settlements = _accept(connection, jobs) + self._work(connection, jobs)
+            settlements = self._backend.transact(lambda c: self._run_jobs(c, jobs), durable=durable)
+        except (StoreUnavailable, WriteUnknown) as error:
+            for job in jobs:  # each caller raises an exception of its own
+                job.future.set_exception(_copied(error))
         except Exception as error:  # noqa: BLE001 - every failure is the waiting job's answer
             self._failed(jobs, error)
-            return
-        if any(job.makes_work_due for job in jobs):
-            self._woken()
-        for settle in settlements:
-            settle()
+        else:
+            if any(job.makes_work_due for job in jobs):
+                self._woken()
+            for settle in settlements:
+                settle()
 
     def _failed(self, jobs: Sequence[_Job], error: Exception) -> None:
         if len(jobs) == 1:
-            jobs[0].future.set_exception(self._translated(error))
+            jobs[0].future.set_exception(self._backend.translated(error))
             return
         _log.warning("group_retried jobs=%d error=%r", len(jobs), error)
         for job in jobs:
@@ -175,8 +163,11 @@ class Writer:
         except Exception:  # noqa: BLE001 - a lost hint must not lose the answers below
             _log.exception("wake_failed")
 
-    def _work(self, connection: Connection, jobs: Sequence[_Job]) -> list[_Settle]:
-        return [self._apart(connection, job, job.work) for job in jobs if job.work is not None]
+    def _run_jobs(self, connection: Connection, jobs: Sequence[_Job]) -> list[_Settle]:
+        settlements = _accept(connection, jobs)
+        run = _alone if len(jobs) == 1 else self._apart
+        works = ((job, job.work) for job in jobs if job.work is not None)
+        return settlements + [run(connection, job, work) for job, work in works]
 
     def _apart(
         self, connection: Connection, job: _Job, work: Callable[[Connection], object]
@@ -186,21 +177,26 @@ class Writer:
         connection.exec_driver_sql("SAVEPOINT job")
         try:
             result = work(connection)
-        except self._trouble:
-            raise  # the database's own: the whole transaction may be gone
-        except Exception as error:  # noqa: BLE001 - every failure is the waiting job's answer
+        except Exception as error:
+            if self._backend.spoils(error):
+                raise
             connection.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
-            failure = error
+            failure = self._backend.translated(error)
             return lambda: job.future.set_exception(failure)
         connection.exec_driver_sql("RELEASE SAVEPOINT job")
         return lambda: job.future.set_result(result)
 
-    def _translated(self, error: Exception) -> Exception:
-        if not isinstance(error, self._trouble):
-            return error
-        unavailable = StoreUnavailable(f"the database failed: {error}")
-        unavailable.__cause__ = error
-        return unavailable
+
+def _alone(connection: Connection, job: _Job, work: Callable[[Connection], object]) -> _Settle:
+    """Run the only job of a transaction: its failure ends that."""
+    result = work(connection)
+    return lambda: job.future.set_result(result)
+
+
+def _copied(error: Exception) -> Exception:
+    copy = type(error)(str(error))
+    copy.__cause__ = error.__cause__ or error
+    return copy
 
 
 def _accept(connection: Connection, jobs: Sequence[_Job]) -> list[_Settle]:
