@@ -285,7 +285,8 @@ def _render_problem(code: RefusalCode, detail: str, request_id: str) -> tuple[in
 
 def _show_ready(ready: Ready, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"event": "ready", "url": ready.url, "worker_pid": ready.worker_pid}))
+        document = {"event": "ready", "url": ready.url, "worker_pid": ready.worker_pids[0]}
+        click.echo(json.dumps(document | {"worker_pids": ready.worker_pids}))
     else:
         click.echo(f"Hookwright {__version__} listens on {ready.url}  (stop with Ctrl-C)")
     sys.stdout.flush()
