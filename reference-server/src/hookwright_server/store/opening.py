@@ -9,6 +9,7 @@ from hookwright_server.store.database import Database
 from hookwright_server.store.errors import StoreRefused
 from hookwright_server.store.sqlite import SqliteDatabase
 from hookwright_server.store.writer import Wake, WriterLimits
+from hookwright_server.telemetry.meters import SILENT, WriterMeter
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -37,6 +38,7 @@ def open_database(
     limits: WriterLimits | None = None,
     *,
     readers: int = 8,
+    meter: WriterMeter = SILENT,
 ) -> OpenDatabase:
     """Open a SQLite file, made when missing, or connect to a Postgres server (`postgresql://…`).
 
@@ -46,7 +48,7 @@ def open_database(
     StoreUnavailable when Postgres does not answer.
     """
     if not is_server(where):
-        return SqliteDatabase(Path(where), wake, limits)
+        return SqliteDatabase(Path(where), wake, limits, meter)
     try:
         # Only those who use Postgres need its driver.
         from hookwright_server.store.postgres import PostgresDatabase
@@ -54,4 +56,4 @@ def open_database(
         raise StoreRefused(
             f"{error.name} is missing: Postgres needs `pip install hookwright-server[production]`"
         ) from error
-    return PostgresDatabase(str(where), wake, limits, readers=readers)
+    return PostgresDatabase(str(where), wake, limits, readers=readers, meter=meter)

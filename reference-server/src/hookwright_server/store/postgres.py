@@ -22,6 +22,7 @@ from hookwright_server.store.locking import WRITING
 from hookwright_server.store.postgres_commits import PostgresBackend
 from hookwright_server.store.postgres_driver import BoundedConnection, is_gone, translated
 from hookwright_server.store.writer import Wake, Writer, WriterLimits
+from hookwright_server.telemetry.meters import SILENT, WriterMeter
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ class PostgresDatabase:
         limits: WriterLimits | None = None,
         *,
         readers: int = 8,
+        meter: WriterMeter = SILENT,
         timeouts: PostgresTimeouts | None = None,
     ) -> None:
         """Connections are made when they are needed: the server may be away now.
@@ -59,7 +61,7 @@ class PostgresDatabase:
             **{WRITING: True}
         )
         self.read_engine = _engine(url, _READING, times, connections=readers, spare=0)
-        self._writer = Writer(PostgresBackend(self.engine), wake, limits)
+        self._writer = Writer(PostgresBackend(self.engine), wake, limits, meter)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         try:

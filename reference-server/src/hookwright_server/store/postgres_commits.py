@@ -48,7 +48,7 @@ class PostgresBackend:
         self._engine = engine
         self._asked_for_s = asked_for_s
 
-    def transact(self, work: Callable[[Connection], T], *, durable: bool) -> T:  # noqa: ARG002
+    def transact(self, work: Callable[[Connection], T], *, durable: bool) -> T:
         was_gone = False
         for left in reversed(range(_TRIES)):
             try:

@@ -22,6 +22,7 @@ from hookwright_server.store.acceptance import Acceptance
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import StoreLocked, StoreRefused, StoreUnavailable
 from hookwright_server.store.writer import Wake, Writer, WriterLimits
+from hookwright_server.telemetry.meters import SILENT, WriterMeter
 
 T = TypeVar("T")
 
@@ -37,7 +38,11 @@ class SqliteDatabase:
     """See `Database`. Holds the file's lock until `close`."""
 
     def __init__(
-        self, path: Path, wake: Wake = lambda: None, limits: WriterLimits | None = None
+        self,
+        path: Path,
+        wake: Wake = lambda: None,
+        limits: WriterLimits | None = None,
+        meter: WriterMeter = SILENT,
     ) -> None:
         """Open `path`, creating it readable by its owner alone.
 
@@ -54,7 +59,7 @@ class SqliteDatabase:
         except BaseException:
             os.close(self._lock)
             raise
-        self._writer = Writer(_SqliteBackend(self.engine), wake, limits)
+        self._writer = Writer(_SqliteBackend(self.engine), wake, limits, meter)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         try:

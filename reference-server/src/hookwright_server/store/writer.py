@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from hookwright_server.store.backend import Backend
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import NotWritten, StoreUnavailable, WriterBusy, WriteUnknown
 from hookwright_server.store.hot_sql import hot_sql
+from hookwright_server.telemetry.meters import SILENT, WriterMeter
 
 __all__ = ["Acceptance", "NewDelivery", "NewMessage", "NewRecord", "Writer", "WriterLimits"]
 
@@ -54,9 +56,16 @@ _Settle = Callable[[], None]
 class Writer:
     """The one thread of a process that writes."""
 
-    def __init__(self, backend: Backend, wake: Wake, limits: WriterLimits | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        wake: Wake,
+        limits: WriterLimits | None = None,
+        meter: WriterMeter = SILENT,
+    ) -> None:
         self._backend = backend
         self._wake = wake
+        self._meter = meter
         self._limits = limits or WriterLimits()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
@@ -136,6 +145,7 @@ class Writer:
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
         durable = any(job.durable for job in jobs)
+        began_at = time.perf_counter()
         try:
             settlements = self._backend.transact(lambda c: self._run_jobs(c, jobs), durable=durable)
         except (StoreUnavailable, WriteUnknown) as error:
@@ -144,10 +154,12 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - every failure is the waiting job's answer
             self._failed(jobs, error)
         else:
+            took_s = time.perf_counter() - began_at
             if any(job.makes_work_due for job in jobs):
                 self._woken()
             for settle in settlements:
                 settle()
+            self._meter.committed(len(jobs), self._queue.qsize(), took_s)
 
     def _failed(self, jobs: Sequence[_Job], error: Exception) -> None:
         if len(jobs) == 1:
