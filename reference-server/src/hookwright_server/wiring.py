@@ -44,7 +44,7 @@ from hookwright_server.http.handlers.test_clock import TestClockHandlers
 from hookwright_server.http.handlers.trigger import TriggerHandlers
 from hookwright_server.http.idempotency import Idempotency
 from hookwright_server.http.paging import Cursors
-from hookwright_server.http.rate_limit import RateLimiter
+from hookwright_server.http.rate_limit import ProcessRateLimiter
 from hookwright_server.http.request_ids import RequestIds
 from hookwright_server.ids import Ids
 from hookwright_server.keys import (
@@ -72,10 +72,11 @@ from hookwright_server.serving import StartRefused, register_shutdown
 from hookwright_server.settings import PostgresUrl, Settings
 from hookwright_server.store import accounts
 from hookwright_server.store.database import Database
-from hookwright_server.store.errors import StoreError, StoreRefused
+from hookwright_server.store.errors import StoreError
 from hookwright_server.store.migrations import migrate
+from hookwright_server.store.opening import OpenDatabase
+from hookwright_server.store.opening import open_database as open_store
 from hookwright_server.store.session import RequestSessions
-from hookwright_server.store.sqlite import SqliteDatabase
 from hookwright_server.store.writer import Wake
 
 if TYPE_CHECKING:  # the embedded form does without them
@@ -83,7 +84,6 @@ if TYPE_CHECKING:  # the embedded form does without them
 
     from hookwright_server.delivery.jobs import Resident
     from hookwright_server.delivery.redis_waker import RedisWaker
-    from hookwright_server.store.postgres import PostgresDatabase
 
 # Objects made and not yet freed; a batch of deliveries makes some thousands.
 _COLLECT_AFTER = 20_000
@@ -150,10 +150,11 @@ class WorkerProcess:
 
         Belongs into the main thread.
         """
-        from hookwright_server.delivery.jobs import run_worker
+        from hookwright_server.delivery.jobs import handle_signals, work_on
 
+        handle_signals(self.resident.stopping, hurry=lambda: self.engine.stop(0))
         self.engine.start()
-        run_worker(self.redis, self.resident, hurry=lambda: self.engine.stop(0))
+        work_on(self.redis, self.resident)
         _end_process_after(self.drain_ms / 1000 + _STOP_GRACE_S)
         self.engine.stop(self.drain_ms)
         self.database.close()
@@ -245,21 +246,12 @@ def open_database(settings: Settings) -> Generator[Database]:
         database.close()
 
 
-def _database(settings: Settings, wake: Wake = lambda: None) -> SqliteDatabase | PostgresDatabase:
+def _database(settings: Settings, wake: Wake = lambda: None) -> OpenDatabase:
     place = settings.database
     if isinstance(place, PostgresUrl):
-        return _postgres(settings, wake)
+        return open_store(place.text, wake, readers=settings.database_connections - 1)
     place.parent.mkdir(parents=True, exist_ok=True)
-    return SqliteDatabase(place, wake)
-
-
-def _postgres(settings: Settings, wake: Wake) -> PostgresDatabase:
-    raise StoreRefused(f"no store for {settings.database} yet")
-
-
-def _shared_database(settings: Settings, wake: Wake) -> tuple[PostgresDatabase, Clock]:
-    """Postgres, whose clock all processes follow."""
-    return _postgres(settings, wake), SystemClock()
+    return open_store(place, wake)
 
 
 def operators(clock: Clock) -> Accounts:
@@ -274,7 +266,7 @@ def build(settings: Settings) -> Server:
     clock: Clock = SystemClock()
     test_clock = TestClock(clock) if settings.test_clock else None
     waker = MemoryWaker()
-    database = SqliteDatabase(settings.database_file, waker.wake)
+    database = _database(settings, waker.wake)
     parts = _parts(settings, test_clock or clock)
     engine = _engine(settings, parts, database, waker, alone=True)
     app = _application(
@@ -296,7 +288,8 @@ def build_api(settings: Settings) -> ApiProcess:
     _tell_what_is_open(settings)
     redis = connect(settings.redis_url)
     waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain)
-    database, clock = _shared_database(settings, waker.wake)
+    database = _database(settings, waker.wake)
+    clock: Clock = SystemClock()
     parts = _parts(settings, clock)
     check_keys(database, parts.vault)
     direct = DirectSender(sender_factory(settings, clock))
@@ -319,7 +312,8 @@ def build_worker(settings: Settings) -> WorkerProcess:
     _tell_what_is_open(settings)
     redis = connect(settings.redis_url)
     waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain)
-    database, clock = _shared_database(settings, waker.wake)
+    database = _database(settings, waker.wake)
+    clock: Clock = SystemClock()
     parts = _parts(settings, clock)
     check_keys(database, parts.vault)
     engine = _engine(settings, parts, database, waker, alone=False)
@@ -391,7 +385,7 @@ def sender_factory(settings: Settings, clock: Clock) -> Callable[[], Sender]:
 def _application(
     settings: Settings,
     parts: Parts,
-    database: SqliteDatabase | PostgresDatabase,
+    database: OpenDatabase,
     *,
     send: Send,
     test_clock: TestClockService,
@@ -424,7 +418,7 @@ def _application(
         authenticator=Authenticator(
             database, api_keys, settings.requests_per_minute, settings.messages_per_second
         ),
-        limiter=RateLimiter(clock),
+        limiter=ProcessRateLimiter(clock),
         idempotency=idempotency,
         trigger=trigger,
         request_ids=request_ids,

@@ -119,14 +119,10 @@ class Resident:
 _resident: Resident | None = None
 
 
-def run_worker(redis: Redis, resident: Resident, hurry: Callable[[], None]) -> None:
-    """Work on the queue until SIGTERM or SIGINT; on a second one call `hurry` too.
-
-    Belongs into the main thread. Returns with the engine paused.
-    """
+def work_on(redis: Redis, resident: Resident) -> None:
+    """Be an RQ worker until `resident.stopping` is set. Returns with the engine paused."""
     global _resident
     _resident = resident
-    _handle_signals(resident.stopping, hurry)
     trouble = Trouble("worker")
     while not resident.stopping.is_set():
         try:
@@ -137,7 +133,9 @@ def run_worker(redis: Redis, resident: Resident, hurry: Callable[[], None]) -> N
         resident.run_without_redis()
 
 
-def _handle_signals(stopping: threading.Event, hurry: Callable[[], None]) -> None:
+def handle_signals(stopping: threading.Event, hurry: Callable[[], None]) -> None:
+    """Have SIGTERM and SIGINT set `stopping`, and each further one call `hurry`."""
+
     def stop(_number: int, _frame: FrameType | None) -> None:
         if stopping.is_set():
             hurry()
@@ -184,7 +182,8 @@ class _Worker(SimpleWorker):
 
     def bootstrap(self, *_options: Any) -> None:
         """Without RQ's log handlers, and without a thread that listens for its commands."""
-        self.register_birth()
+        register: Callable[[], None] = self.register_birth
+        register()
         self.set_state(WorkerStatus.STARTED)
 
     def _install_signal_handlers(self) -> None:
@@ -216,8 +215,6 @@ class _Worker(SimpleWorker):
             except DequeueTimeout:
                 continue
             self._trouble.went()
-            if found is not None:
-                found[0].redis_server_version = self.get_redis_server_version()
             return found
         return None
 
