@@ -1,14 +1,18 @@
-"""Rate limits of one process: exact fixed windows that begin with the first request."""
+"""Rate limits: fixed windows that begin with the first request, counted by one process.
+
+`redis_rate_limit` counts over all processes.
+"""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import Protocol
 
 from hookwright_server.clock import Clock
 from hookwright_server.errors import Refusal
 
-_MOST_WINDOWS = 100_000
+_FIRST_SWEEP_AT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +56,58 @@ class Standing:
             )
 
 
-class RateLimiter:
+class RateLimiter(Protocol):
     """Counts requests by subject."""
+
+    def count(self, policy: Policy, *subject: str) -> Standing:
+        """Count one request of `subject`; the standing says whether it was one too many."""
+        ...
+
+
+class ProcessRateLimiter:
+    """Exact for what this process serves; each process grants the quota anew."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._windows: dict[tuple[str, ...], tuple[int, int]] = {}  # (ends at, used)
+        self._sweep_at = _FIRST_SWEEP_AT
 
     def count(self, policy: Policy, *subject: str) -> Standing:
-        """Count one request of `subject`; the standing says whether it was one too many."""
         now_ms = self._clock.now_ms()
         key = (policy.name, *subject)
         with self._lock:
             ends_at, used = self._windows.get(key, (0, 0))
             if now_ms >= ends_at:
                 ends_at, used = now_ms + policy.window_s * 1000, 0
-                if len(self._windows) >= _MOST_WINDOWS:
-                    self._drop_ended(now_ms)
             used += 1
-            self._windows[key] = (ends_at, used)
-        return Standing(
-            policy=policy,
-            remaining=max(0, policy.quota - used),
-            reset_s=-((now_ms - ends_at) // 1000),
-            exceeded=used > policy.quota,
-        )
+            self._keep(key, ends_at, used, now_ms)
+        return standing(policy, used, ends_at - now_ms)
 
-    def _drop_ended(self, now_ms: int) -> None:
-        self._windows = {k: v for k, v in self._windows.items() if v[0] > now_ms}
+    def learn(self, policy: Policy, subject: tuple[str, ...], used: int, left_ms: int) -> None:
+        """Take over a window that others count too: it ends in `left_ms` milliseconds."""
+        now_ms = self._clock.now_ms()
+        with self._lock:
+            self._keep((policy.name, *subject), now_ms + left_ms, used, now_ms)
+
+    def exceeded(self, policy: Policy, *subject: str) -> Standing | None:
+        """The standing of a subject whose quota is known to be used up; nothing is counted."""
+        ends_at, used = self._windows.get((policy.name, *subject), (0, 0))
+        left_ms = ends_at - self._clock.now_ms()
+        return standing(policy, used + 1, left_ms) if used >= policy.quota and left_ms > 0 else None
+
+    def _keep(self, key: tuple[str, ...], ends_at: int, used: int, now_ms: int) -> None:
+        self._windows[key] = (ends_at, used)
+        if len(self._windows) > self._sweep_at:
+            self._windows = {k: v for k, v in self._windows.items() if v[0] > now_ms}
+            self._sweep_at = max(_FIRST_SWEEP_AT, 2 * len(self._windows))
+
+
+def standing(policy: Policy, used: int, left_ms: int) -> Standing:
+    """Where the caller of request number `used` stands, `left_ms` before the window's end."""
+    return Standing(
+        policy=policy,
+        remaining=max(0, policy.quota - used),
+        reset_s=-(-left_ms // 1000),
+        exceeded=used > policy.quota,
+    )
