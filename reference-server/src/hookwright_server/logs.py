@@ -1,13 +1,41 @@
-"""How the processes of the server log."""
+"""How the processes of the server log: one line an event, as text or as JSON.
+
+What comes from outside cannot forge a line: line ends and other control characters are escaped,
+and the lines of a traceback are indented.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+import re
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TextIO
+from typing import Literal, TextIO
+
+Style = Literal["text", "json"]
+Value = str | int | float | None
+
+
+class Fields(dict[str, Value]):
+    """An event of named values: `log.info(Fields(…))`. Text shows `name=value` pairs."""
+
+    def __str__(self) -> str:
+        plain = " ".join(
+            [f"{name}={'-' if value is None else value}" for name, value in self.items()]
+        )
+        if (
+            plain.isascii()
+            and plain.isprintable()
+            and plain.count(" ") == len(self) - 1
+            and plain.count("=") == len(self)
+            and '"' not in plain
+        ):
+            return plain  # as nearly always: looking at each value costs more than the line
+        return " ".join(f"{name}={_word(value)}" for name, value in self.items())
 
 
 class LineHandler(logging.StreamHandler[TextIO]):
@@ -51,13 +79,82 @@ def together() -> Iterator[None]:
             handler.write(lines)
 
 
-def configure_logging(level: str) -> None:
-    """Log to standard error, one line an event. Alembic's own events are no news."""
+class TextFormatter(logging.Formatter):
+    """`2026-11-21T12:00:00.123Z INFO hookwright.attempt delivery=… outcome=…`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._instants = _Instants()
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = self._instants.show(record.created)
+        line = f"{at} {record.levelname} {record.name} {_escaped(record.getMessage())}"
+        if record.exc_info:
+            traceback = self.formatException(record.exc_info).splitlines()
+            line += "".join(f"\n    {_escaped(each)}" for each in traceback)
+        return line
+
+
+class JsonFormatter(logging.Formatter):
+    """One object a line: `time`, `level`, `logger`, and the event's fields or its `message`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._instants = _Instants()
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Value] = {
+            "time": self._instants.show(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
+        if isinstance(record.msg, Fields):
+            line.update(record.msg)
+        else:
+            line["message"] = record.getMessage()
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return _encode(line)
+
+
+def configure_logging(level: str, style: Style = "text") -> None:
+    """Log to standard error. Alembic's own events are no news."""
     # Not in the format, and gathered for every line all the same.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging.basicConfig(
-        level=level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        handlers=[LineHandler()],
-    )
+    handler = LineHandler()
+    handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler])
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+class _Instants:
+    """RFC 3339 in UTC; the part up to the second is made once a second."""
+
+    def __init__(self) -> None:
+        self._last = (0, "")
+
+    def show(self, instant: float) -> str:
+        second = int(instant)
+        known, text = self._last
+        if second != known:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._last = (second, text)
+        return f"{text}.{int(instant * 1000) % 1000:03}Z"
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_PLAIN = re.compile(r"[!#-<>-~]+")  # visible ASCII without `"` and `=`
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def _word(value: Value) -> str:
+    if value is None:
+        return "-"
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+
+
+def _escaped(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
