@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
-from rq.exceptions import DequeueTimeout
+from rq.exceptions import DequeueTimeout, InvalidJobOperation, StopRequested
 from rq.job import Job
 from rq.registry import clean_registries
 from rq.serializers import JSONSerializer
@@ -44,6 +44,7 @@ _FAILURE_KEPT_S = 3_600
 _WORKER_TTL_S = 60
 _IDLE_LOOK_S = 1
 _RECEIVE_S = 0.5
+_SHORTEST_S = 0.01  # none at all would be for ever
 _WITHOUT_REDIS_S = 1.0
 _RETRY_AFTER_S = 0.2
 
@@ -107,7 +108,8 @@ class Resident:
         self.engine.resume()
         try:
             while not self.stopping.is_set():
-                answered = self.waker.receive(_RECEIVE_S)
+                left_s = until - time.monotonic()
+                answered = self.waker.receive(max(_SHORTEST_S, min(left_s, _RECEIVE_S)))
                 if not answered:
                     self.stopping.wait(_RETRY_AFTER_S)
                 elif time.monotonic() >= until:
@@ -191,6 +193,21 @@ class _Worker(SimpleWorker):
 
     def get_heartbeat_ttl(self, job: Job) -> int:
         return _JOB_TIMEOUT_S
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """End the work, quietly, when Redis is lost."""
+        try:
+            super().execute_job(job, queue)
+        except (RedisError, OSError) as error:
+            self._trouble.came(error)
+            raise StopRequested from error
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """A job that is gone when it ends (FLUSHALL) needs no traceback."""
+        if isinstance(exc_info[1], InvalidJobOperation):
+            _log.warning("job_vanished job=%s", job.id)
+        else:
+            super().handle_exception(job, *exc_info)
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
