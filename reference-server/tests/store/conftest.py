@@ -1,9 +1,9 @@
-"""Fixtures of the store's tests. `database` is where a second back end joins the contract."""
+"""Fixtures of the store's tests: each test of the contract runs on both back ends."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,10 @@ import pytest
 # The tests are no package; this is how they share a module.
 sys.path.append(str(Path(__file__).parent))
 from store_lab import StoreLab
+from store_places import BACK_ENDS, migrated, new_place
 
 from hookwright_server.store.database import Database
-from hookwright_server.store.migrations import migrate
-from hookwright_server.store.sqlite import SqliteDatabase
+from hookwright_server.store.opening import OpenDatabase, open_database
 
 
 @pytest.fixture
@@ -23,11 +23,12 @@ def wakes() -> list[str]:
     return []
 
 
-@pytest.fixture(params=["sqlite"])
-def database(tmp_path: Path, wakes: list[str]) -> Iterator[Database]:
+@pytest.fixture(params=BACK_ENDS)
+def database(request: pytest.FixtureRequest, wakes: list[str]) -> Iterator[Database]:
     """An empty, migrated database of each back end."""
-    opened = SqliteDatabase(tmp_path / "hookwright.db", wake=lambda: wakes.append("wake"))
-    migrate(opened.engine)
+    opened = open_database(
+        new_place(request, request.param, migrated), wake=lambda: wakes.append("wake")
+    )
     yield opened
     opened.close()
 
@@ -36,3 +37,23 @@ def database(tmp_path: Path, wakes: list[str]) -> Iterator[Database]:
 def lab(database: Database) -> StoreLab:
     """The database with hands."""
     return StoreLab(database)
+
+
+@pytest.fixture
+def postgres_place(request: pytest.FixtureRequest) -> str:
+    """A migrated Postgres database of the test's own, for several processes' connections."""
+    return new_place(request, "postgres", migrated)
+
+
+@pytest.fixture
+def opened(postgres_place: str) -> Iterator[Callable[[], OpenDatabase]]:
+    """Opens the test's Postgres database as another process would."""
+    databases: list[OpenDatabase] = []
+
+    def one_more() -> OpenDatabase:
+        databases.append(open_database(postgres_place, readers=2))
+        return databases[-1]
+
+    yield one_more
+    for each in databases:
+        each.close()

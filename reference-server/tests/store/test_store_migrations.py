@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hookwright_server.store import tables
 from hookwright_server.store.errors import StoreRefused
-from hookwright_server.store.migrations import HEAD, migrate
+from hookwright_server.store.migrations import HEAD, is_current, migrate
 from hookwright_server.store.migrations.upgrade import head
 from hookwright_server.store.sqlite import SqliteDatabase
 
@@ -50,6 +50,20 @@ def test_migrating_again_changes_nothing(empty: SqliteDatabase) -> None:
     migrate(empty.engine)
 
     assert before == _schema(empty.engine)
+
+
+def test_a_schema_is_current_from_this_version_on(empty: SqliteDatabase) -> None:
+    """None and older ones are not; a newer one is, as an upgrade migrates first."""
+    seen = [empty.read(is_current)]
+    migrate(empty.engine)
+    for version in ("0001", HEAD, "9999"):
+        with empty.engine.begin() as connection:
+            connection.execute(
+                sa.text("UPDATE alembic_version SET version_num = :version"), {"version": version}
+            )
+        seen.append(empty.read(is_current))
+
+    assert [False, False, True, True] == seen
 
 
 def test_a_newer_database_is_refused(empty: SqliteDatabase) -> None:

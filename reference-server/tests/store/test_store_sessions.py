@@ -54,6 +54,16 @@ def test_a_session_is_dead_after_ten_seconds(lab: StoreLab, silent_ms: int, ende
     assert "wrk_own" in [row["id"] for row in lab.rows(tables.worker_sessions)]
 
 
+@pytest.mark.parametrize(("silent_ms", "alive"), [(10_000, True), (10_001, False)])
+def test_a_worker_was_seen_lately(lab: StoreLab, silent_ms: int, alive: bool) -> None:
+    """Some session must have been renewed in the last 10 s."""
+    assert not lab.database.read(lambda c: worker_sessions.is_any_alive(c, lab.clock.now))
+    lab.session("wrk_one")
+    now_ms = lab.clock.now + silent_ms
+
+    assert alive == lab.database.read(lambda c: worker_sessions.is_any_alive(c, now_ms))
+
+
 def test_leases_of_dead_sessions_are_taken_back(lab: StoreLab) -> None:
     """They are pending and due at once, with an uncounted attempt; living leases stay."""
     lab.session("wrk_alive")

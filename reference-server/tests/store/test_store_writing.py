@@ -141,7 +141,8 @@ def test_a_failing_group_is_repeated_job_by_job(lab: StoreLab) -> None:
 
     errors = _together(lab.database, [partial(lab.database.accept, a) for a in (first, clash)])
 
-    assert [None, "UNIQUE constraint failed: messages.id"] == [errors[0], str(errors[1])]
+    assert errors[0] is None
+    assert "unique constraint" in str(errors[1]).lower()
     assert [first.message.id] == [row["id"] for row in lab.rows(tables.messages)]
     assert 1 == len(lab.rows(tables.deliveries))
 

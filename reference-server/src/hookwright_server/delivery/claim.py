@@ -65,6 +65,7 @@ class Rotation:
     def __init__(self) -> None:
         self._last_tenant: Tenant = ("", "")
         self._last_endpoints: dict[Tenant, str] = {}
+        self.looked_to = ""  # see `Queue.ended_at`
 
     def deal(self, waiting: Sequence[Waiting], room: Room) -> list[Share]:
         """Share out what there is room for among the waiting endpoints."""
@@ -155,7 +156,8 @@ def claim(
         raise SessionLost(session_id)
     # The time is taken inside the transaction: rows committed just before are due already.
     now_ms = clock.now_ms()
-    queue = hot.queue(connection, now_ms, limits)
+    queue = hot.reserve(connection, now_ms, limits, rotation.looked_to)
+    rotation.looked_to = queue.ended_at
     shares = rotation.deal(queue.waiting, room)
     rows = hot.lease(connection, session_id, now_ms, shares) if shares else []
     found = targets(connection, {row.endpoint_id for row in rows}, now_ms) if rows else {}

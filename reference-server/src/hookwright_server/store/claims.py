@@ -27,10 +27,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The endpoints with claimable deliveries, and the next instant at which others fall due."""
+    """The endpoints with claimable deliveries, and the next instant at which others fall due.
+
+    `ended_at`: where the look ended when there were more endpoints than one look takes in; the
+    next one goes on behind it. Empty: all were seen.
+    """
 
     waiting: tuple[Waiting, ...]
     next_due_at: int | None
+    ended_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from hookwright_server.store import sqlite_hot
+from hookwright_server.store import postgres_hot, sqlite_hot
 from hookwright_server.store.acceptance import Acceptance
 from hookwright_server.store.claims import Leased, Queue, Share
 from hookwright_server.store.database import Connection
@@ -29,6 +29,16 @@ class HotSql(Protocol):
         """
         ...
 
+    def reserve(
+        self, connection: Connection, now_ms: int, limits: Mapping[str, int], after: str
+    ) -> Queue:
+        """The queue of endpoints behind `after`, which no other claimer may lease from.
+
+        That holds until the end of the transaction, so that all claimers together keep to
+        `max_concurrency`. Endpoints that another claimer has are left out.
+        """
+        ...
+
     def lease(
         self, connection: Connection, session_id: str, now_ms: int, shares: Sequence[Share]
     ) -> list[Leased]:
@@ -40,7 +50,7 @@ class HotSql(Protocol):
         ...
 
     def leases(self, connection: Connection, ids: Collection[str]) -> dict[str, Lease]:
-        """The leases of those deliveries that are being sent, by delivery id, locked."""
+        """The leases of those deliveries that are being sent by living sessions, locked."""
         ...
 
     def settle(self, connection: Connection, settlements: Sequence[Settlement]) -> None:
@@ -57,4 +67,7 @@ def hot_sql(connection: Connection) -> HotSql:
     return _DIALECTS[connection.dialect.name]
 
 
-_DIALECTS: dict[str, HotSql] = {"sqlite": sqlite_hot.SqliteHotSql()}
+_DIALECTS: dict[str, HotSql] = {
+    "sqlite": sqlite_hot.SqliteHotSql(),
+    "postgresql": postgres_hot.PostgresHotSql(),
+}

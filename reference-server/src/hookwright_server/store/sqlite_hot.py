@@ -107,6 +107,7 @@ _SESSION = "SELECT 1 FROM worker_sessions WHERE id = ?"
 _LEASES = """
 SELECT id, lease_session, fence FROM deliveries
 WHERE status = 'sending' AND id IN (SELECT value FROM json_each(?))
+    AND lease_session IN (SELECT id FROM worker_sessions)
 """
 
 _INSERT_ATTEMPT = """
@@ -155,6 +156,11 @@ class SqliteHotSql:
             more = due > claimable or due == _MOST_COUNTED
             waiting.append(Waiting(endpoint_id, (account_id, environment), claimable, more))
         return Queue(tuple(waiting), next_due_at)
+
+    def reserve(
+        self, connection: Connection, now_ms: int, limits: Mapping[str, int], after: str
+    ) -> Queue:
+        return self.queue(connection, now_ms, limits)  # nobody else can claim
 
     def lease(
         self, connection: Connection, session_id: str, now_ms: int, shares: Sequence[Share]

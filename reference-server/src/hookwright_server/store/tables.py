@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from hookwright_server.store.columns import TEXT
+
 metadata = sa.MetaData()
 
 Instant = sa.BigInteger
-Json = sa.Text
+Json = TEXT
 
 
 def _scope() -> tuple[sa.Column[str], sa.Column[str]]:
     return (
-        sa.Column("account_id", sa.Text, nullable=False),
-        sa.Column("environment", sa.Text, nullable=False),
+        sa.Column("account_id", TEXT, nullable=False),
+        sa.Column("environment", TEXT, nullable=False),
     )
 
 
 accounts = sa.Table(
     "accounts",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("id", TEXT, primary_key=True),
+    sa.Column("name", TEXT, nullable=False),
     sa.Column("requests_per_minute", sa.Integer),
     sa.Column("messages_per_second", sa.Integer),
     sa.Column("created_at", Instant, nullable=False),
@@ -33,11 +35,11 @@ accounts = sa.Table(
 api_keys = sa.Table(
     "api_keys",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", TEXT, primary_key=True),
     *_scope(),
-    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("name", TEXT, nullable=False),
     sa.Column("scopes", Json, nullable=False),
-    sa.Column("app_id", sa.Text),
+    sa.Column("app_id", TEXT),
     sa.Column("secret_hash", sa.LargeBinary, nullable=False),
     sa.Column("previous_hash", sa.LargeBinary),
     sa.Column("previous_valid_until", Instant),
@@ -50,11 +52,11 @@ api_keys = sa.Table(
 apps = sa.Table(
     "apps",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", TEXT, primary_key=True),
     *_scope(),
-    sa.Column("slug", sa.Text, nullable=False),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("description", sa.Text),
+    sa.Column("slug", TEXT, nullable=False),
+    sa.Column("name", TEXT, nullable=False),
+    sa.Column("description", TEXT),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("retry_policy", Json),
     sa.Column("rate_limit_per_second", sa.Integer),
@@ -78,11 +80,11 @@ apps = sa.Table(
 endpoints = sa.Table(
     "endpoints",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", TEXT, primary_key=True),
     *_scope(),
-    sa.Column("app_id", sa.Text, nullable=False),
-    sa.Column("url", sa.Text, nullable=False),
-    sa.Column("description", sa.Text),
+    sa.Column("app_id", TEXT, nullable=False),
+    sa.Column("url", TEXT, nullable=False),
+    sa.Column("description", TEXT),
     sa.Column("events", Json, nullable=False),
     sa.Column("header_names", Json, nullable=False),
     sa.Column("headers_sealed", sa.LargeBinary),
@@ -91,7 +93,7 @@ endpoints = sa.Table(
     sa.Column("timeout_ms", sa.Integer, nullable=False),
     sa.Column("retry_policy", Json),
     sa.Column("max_concurrency", sa.Integer, nullable=False),
-    sa.Column("signing_source", sa.Text, nullable=False),
+    sa.Column("signing_source", TEXT, nullable=False),
     sa.Column("both_sources_until", Instant),
     sa.Column("consecutive_failures", sa.Integer, nullable=False),
     sa.Column("dead_letter_streak", sa.Integer, nullable=False),
@@ -99,7 +101,7 @@ endpoints = sa.Table(
     sa.Column("last_success_at", Instant),
     sa.Column("last_failure_at", Instant),
     sa.Column("disabled_at", Instant),
-    sa.Column("disabled_reason", sa.Text),
+    sa.Column("disabled_reason", TEXT),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("deleted_at", Instant),
@@ -110,10 +112,10 @@ endpoints = sa.Table(
 signing_secrets = sa.Table(
     "signing_secrets",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", TEXT, primary_key=True),
     *_scope(),
-    sa.Column("app_id", sa.Text, nullable=False),
-    sa.Column("endpoint_id", sa.Text),  # null: the secret belongs to the app
+    sa.Column("app_id", TEXT, nullable=False),
+    sa.Column("endpoint_id", TEXT),  # null: the secret belongs to the app
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant),  # null: the current secret
@@ -123,16 +125,16 @@ signing_secrets = sa.Table(
 messages = sa.Table(
     "messages",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", TEXT, primary_key=True),
     *_scope(),
-    sa.Column("app_id", sa.Text, nullable=False),
-    sa.Column("event_name", sa.Text, nullable=False),
-    sa.Column("event_id", sa.Text),
+    sa.Column("app_id", TEXT, nullable=False),
+    sa.Column("event_name", TEXT, nullable=False),
+    sa.Column("event_id", TEXT),
     sa.Column("payload", sa.LargeBinary, nullable=False),  # byte for byte as received
     sa.Column("endpoint_count", sa.Integer, nullable=False),
     sa.Column("filtered_count", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
-    sa.Column("traceparent", sa.Text),  # W3C Trace Context, when traces are on
+    sa.Column("traceparent", TEXT),  # W3C Trace Context, when traces are on
     sa.Index("messages_by_app", "app_id", "id"),
     sa.Index("messages_by_scope", "account_id", "environment", "id"),
 )
@@ -140,27 +142,27 @@ messages = sa.Table(
 deliveries = sa.Table(
     "deliveries",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", TEXT, primary_key=True),
     *_scope(),
-    sa.Column("app_id", sa.Text, nullable=False),
-    sa.Column("message_id", sa.Text, nullable=False),
-    sa.Column("endpoint_id", sa.Text, nullable=False),
-    sa.Column("event_name", sa.Text, nullable=False),
+    sa.Column("app_id", TEXT, nullable=False),
+    sa.Column("message_id", TEXT, nullable=False),
+    sa.Column("endpoint_id", TEXT, nullable=False),
+    sa.Column("event_name", TEXT, nullable=False),
     # pending | sending | delivered | failed | dead_letter | cancelled; `held` is how a
     # pending delivery of a disabled endpoint reads.
-    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("status", TEXT, nullable=False),
     sa.Column("attempt_count", sa.Integer, nullable=False),
     # Attempts that do not count against the present schedule: those before a retry by hand
     # and those interrupted by the death of a worker.
     sa.Column("uncounted_attempts", sa.Integer, nullable=False),
     sa.Column("max_attempts", sa.Integer, nullable=False),
     sa.Column("next_attempt_at", Instant),
-    sa.Column("lease_session", sa.Text),  # worker_sessions.id while sending
+    sa.Column("lease_session", TEXT),  # worker_sessions.id while sending
     sa.Column("fence", sa.Integer, nullable=False),  # grows with every claim
     sa.Column("last_status_code", sa.Integer),
-    sa.Column("last_failure_reason", sa.Text),
+    sa.Column("last_failure_reason", TEXT),
     sa.Column("latency_ms", sa.Integer),
-    sa.Column("cancel_reason", sa.Text),
+    sa.Column("cancel_reason", TEXT),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("completed_at", Instant),
     sa.Index("deliveries_by_app", "app_id", "id"),
@@ -186,11 +188,11 @@ deliveries = sa.Table(
 attempts = sa.Table(
     "attempts",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", TEXT, primary_key=True),
     *_scope(),
-    sa.Column("delivery_id", sa.Text, nullable=False),
+    sa.Column("delivery_id", TEXT, nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
-    sa.Column("failure_reason", sa.Text),  # null: succeeded
+    sa.Column("failure_reason", TEXT),  # null: succeeded
     sa.Column("status_code", sa.Integer),
     sa.Column("latency_ms", sa.Integer),
     sa.Column("response_body", sa.LargeBinary),
@@ -203,7 +205,7 @@ attempts = sa.Table(
 worker_sessions = sa.Table(
     "worker_sessions",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", TEXT, primary_key=True),
     sa.Column("started_at", Instant, nullable=False),
     sa.Column("renewed_at", Instant, nullable=False),
 )
@@ -212,8 +214,8 @@ idempotency_records = sa.Table(
     "idempotency_records",
     metadata,
     sa.Column("scope", sa.LargeBinary, primary_key=True),  # sha256 of account, env, route, key
-    sa.Column("account_id", sa.Text, nullable=False),
-    sa.Column("environment", sa.Text, nullable=False),
+    sa.Column("account_id", TEXT, nullable=False),
+    sa.Column("environment", TEXT, nullable=False),
     sa.Column("fingerprint", sa.LargeBinary, nullable=False),  # sha256 of the body
     sa.Column("status", sa.Integer),  # null: started, no result yet
     sa.Column("response_sealed", sa.LargeBinary),
@@ -226,6 +228,6 @@ keyring = sa.Table(
     "keyring",
     metadata,
     # A known text sealed under each key-encryption key: a wrong key is found at start.
-    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("key_id", TEXT, primary_key=True),
     sa.Column("probe_sealed", sa.LargeBinary, nullable=False),
 )

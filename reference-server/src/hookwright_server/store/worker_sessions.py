@@ -60,6 +60,14 @@ def end(connection: Connection, session_id: str) -> None:
     connection.execute(sa.delete(worker_sessions).where(worker_sessions.c.id == session_id))
 
 
+def is_any_alive(connection: Connection, now_ms: int) -> bool:
+    """Whether some worker has renewed its session in the last 10 s."""
+    alive = sa.select(worker_sessions.c.id).where(
+        worker_sessions.c.renewed_at >= now_ms - DEAD_AFTER_MS
+    )
+    return connection.execute(alive.limit(1)).first() is not None
+
+
 def end_dead(connection: Connection, own: str, now_ms: int) -> int:
     """End the other sessions that were not renewed for 10 s; say how many those were."""
     ended = connection.execute(

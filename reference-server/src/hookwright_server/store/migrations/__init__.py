@@ -22,6 +22,16 @@ def migrate(engine: sa.Engine) -> None:
     upgrade(engine)
 
 
+def is_current(connection: sa.Connection) -> bool:
+    """Whether this version of the server can work on the schema.
+
+    A newer one will do: during an upgrade the tables are changed first, and every change leaves
+    room for the version before.
+    """
+    present = version(connection)
+    return present is not None and present >= HEAD
+
+
 def version(connection: sa.Connection) -> str | None:
     """The schema version of the database; None: it has none yet."""
     if not sa.inspect(connection).has_table("alembic_version"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
@@ -17,9 +18,27 @@ def upgrade(engine: sa.Engine) -> None:
     """Run every migration that the database has not seen. Raises StoreRefused."""
     config = _config()
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            _have_time_and_no_company(connection)
         _refuse_unknown(config, connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _have_time_and_no_company(connection: sa.Connection) -> None:
+    """Of several processes that start at once one migrates and the others wait for it.
+
+    The bounds that keep requests short are not for this transaction.
+    """
+    raw: Any = connection.connection.driver_connection
+    raw.answer_s = None
+    connection.detach()  # it ends with this upgrade
+    for name in ("lock_timeout", "statement_timeout"):
+        connection.exec_driver_sql(f"SET LOCAL {name} = 0")
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+
+
+_LOCK_KEY = int.from_bytes(b"hookwrgt")
 
 
 def head() -> str | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from hookwright_server.store.columns import TEXT
+
 revision = "0002"
 down_revision = "0001"
 
 
 def upgrade() -> None:
-    op.add_column("messages", sa.Column("traceparent", sa.Text(), nullable=True))
+    op.add_column("messages", sa.Column("traceparent", TEXT, nullable=True))
