@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -17,10 +17,11 @@ from hookwright_server.announce import FORM_VARIABLE
 if TYPE_CHECKING:
     from hookwright_server.domain.api_key import Environment
     from hookwright_server.http.frontdoor.refusal import RefusalCode
-    from hookwright_server.serving import Ready
+    from hookwright_server.serving import ProcessSettings, Ready
     from hookwright_server.settings import Settings
 
 _WORKER = "hookwright_server.wiring:worker_app"
+_API = "hookwright_server.wiring:api_app"
 
 
 class _Problem(click.ClickException):
@@ -43,8 +44,8 @@ def _settings(**given: Any) -> Settings:
         raise _Problem("\n".join(lines)) from error
 
 
-def _production_settings() -> Settings:
-    settings = _settings()
+def _production_settings(**given: Any) -> Settings:
+    settings = _settings(**given)
     lacking = settings.lacking_for_production()
     if lacking:
         raise _Problem("\n".join(lacking))
@@ -81,33 +82,48 @@ def serve_command(host: str | None, port: int | None, database: Path | None, as_
 
     The first start makes an account and prints its API keys, once.
     """
-    from hookwright_server.logs import configure_logging
-    from hookwright_server.serving import ProcessSettings, serve
+    from hookwright_server.serving import ProcessSettings
 
     settings = _settings(host=host, port=port, database=database)
     if settings.is_shared:
         raise _Problem(
             "HOOKWRIGHT_DATABASE is Postgres: run `api` and `worker`. `serve` uses a SQLite file."
         )
-    configure_logging(settings.log_level)
     process = ProcessSettings(
         blocking_threads=settings.request_threads, stop_worker_s=settings.drain_seconds + 10
     )
-    try:
-        code = serve(
-            _WORKER,
-            render_problem=_render_problem,
-            host=settings.host,
-            port=settings.port,
-            environment=_worker_environment(settings, as_json),
-            process=process,
-            on_ready=lambda ready: _show_ready(ready, as_json),
-        )
-    except OSError as error:
-        raise _Problem(
-            f"cannot listen on {settings.host}:{settings.port}: {error}. Choose another --port."
-        ) from error
-    sys.exit(code)
+    _listen(_WORKER, settings, process, _worker_environment(settings, as_json), as_json=as_json)
+
+
+@main.command("api")
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=int, help="Port to listen on; 0: a free one.  [default: 8080]")
+@click.option(
+    "--processes",
+    "api_processes",
+    type=click.IntRange(min=0),
+    help="Processes that answer requests; 0: one for each CPU.  [default: 0]",
+)
+@click.option("--reuse-port", is_flag=True, help="Let other `api` commands listen there too.")
+@click.option("--json", "as_json", is_flag=True, help="Print what scripts need as JSON lines.")
+def api_command(*, reuse_port: bool, as_json: bool, **given: Any) -> None:
+    """Answer API requests; run it on as many machines as you like. `worker` delivers.
+
+    Needs HOOKWRIGHT_DATABASE (Postgres), HOOKWRIGHT_REDIS_URL and HOOKWRIGHT_ENCRYPTION_KEYS.
+    SIGTERM lets requests in flight end. SIGHUP replaces the processes one after the other, and
+    no request fails.
+    """
+    from hookwright_server.serving import ProcessSettings
+
+    settings = _production_settings(**given)
+    process = ProcessSettings(
+        processes=settings.api_processes or _usable_cpus(),
+        restarts=True,
+        reuse_port=reuse_port,
+        blocking_threads=settings.request_threads,
+        stop_notice_s=settings.stop_notice_seconds,
+    )
+    _listen(_API, settings, process, {}, as_json=as_json)
 
 
 @main.command("worker")
@@ -267,6 +283,43 @@ def settings_command() -> None:
         click.echo(f"HOOKWRIGHT_{name.upper():<24} {default:<14} {field.description}")
 
 
+def _listen(
+    app_factory: str,
+    settings: Settings,
+    process: ProcessSettings,
+    environment: dict[str, str],
+    *,
+    as_json: bool,
+) -> NoReturn:
+    """Serve until a signal comes, then end this process."""
+    from hookwright_server.logs import configure_logging
+    from hookwright_server.serving import serve
+
+    configure_logging(settings.log_level)
+    announcement = _Announcement(as_json)
+    try:
+        code = serve(
+            app_factory,
+            render_problem=_render_problem,
+            host=settings.host,
+            port=settings.port,
+            environment=environment,
+            process=process,
+            on_ready=announcement.show,
+        )
+    except OSError as error:
+        raise _Problem(
+            f"cannot listen on {settings.host}:{settings.port}: {error}. Choose another --port."
+        ) from error
+    sys.exit(code)
+
+
+def _usable_cpus() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _worker_environment(settings: Settings, as_json: bool) -> dict[str, str]:
     # Only what the command line may have said; the rest the worker reads from the environment.
     return {
@@ -283,14 +336,23 @@ def _render_problem(code: RefusalCode, detail: str, request_id: str) -> tuple[in
     return status_of(refusal), problem_bytes(refusal, request_id)
 
 
-def _show_ready(ready: Ready, as_json: bool) -> None:
-    if as_json:
-        document = {"event": "ready", "url": ready.url, "worker_pid": ready.worker_pids[0]}
-        click.echo(json.dumps(document | {"worker_pids": ready.worker_pids}))
-    else:
-        click.echo(f"Hookwright {__version__} listens on {ready.url}  (stop with Ctrl-C)")
-    sys.stdout.flush()
-    logging.getLogger(__name__).debug("ready %s", ready.url)
+class _Announcement:
+    """Says where the server listens, and to scripts also when its processes change."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._made = False
+
+    def show(self, ready: Ready) -> None:
+        """Called when the server answers, and whenever a worker was replaced."""
+        if self._as_json:
+            event = "workers_changed" if self._made else "ready"
+            document = {"event": event, "url": ready.url, "worker_pid": ready.worker_pids[0]}
+            click.echo(json.dumps(document | {"worker_pids": ready.worker_pids}))
+        elif not self._made:
+            click.echo(f"Hookwright {__version__} listens on {ready.url}  (stop with Ctrl-C)")
+        self._made = True
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

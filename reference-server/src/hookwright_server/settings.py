@@ -65,6 +65,12 @@ class Settings(BaseSettings):
         le=256,
         description="How many processes of `api` answer requests; 0: one for each CPU.",
     )
+    stop_notice_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="How long `api` still accepts clients after SIGTERM, while `health/ready` "
+        "answers 503, so that load balancers look elsewhere.",
+    )
     drain_slice_seconds: float = Field(
         default=15.0,
         ge=1,

@@ -68,12 +68,12 @@ from hookwright_server.services.readiness import Check, Readiness
 from hookwright_server.services.secrets import Secrets
 from hookwright_server.services.test_clock import TestClockService
 from hookwright_server.services.trigger import Trigger
-from hookwright_server.serving import StartRefused, register_shutdown
+from hookwright_server.serving import StartRefused, is_stopping, register_shutdown
 from hookwright_server.settings import PostgresUrl, Settings
-from hookwright_server.store import accounts
+from hookwright_server.store import accounts, worker_sessions
 from hookwright_server.store.database import Database
-from hookwright_server.store.errors import StoreError
-from hookwright_server.store.migrations import migrate
+from hookwright_server.store.errors import StoreError, StoreUnavailable
+from hookwright_server.store.migrations import is_current, migrate, version
 from hookwright_server.store.opening import OpenDatabase
 from hookwright_server.store.opening import open_database as open_store
 from hookwright_server.store.session import RequestSessions
@@ -275,7 +275,9 @@ def build(settings: Settings) -> Server:
         database,
         send=engine.send,
         test_clock=TestClockService(test_clock, engine),
-        readiness=Readiness({"database": _reads(database), "engine": engine.is_running}),
+        readiness=Readiness(
+            {"database": _reads(database), "engine": engine.is_running}, is_stopping=is_stopping
+        ),
     )
     return Server(app, engine, database, int(settings.drain_seconds * 1000))
 
@@ -299,7 +301,7 @@ def build_api(settings: Settings) -> ApiProcess:
         database,
         send=direct.send,
         test_clock=TestClockService(None, None),
-        readiness=Readiness({"database": _reads(database)}, {"redis": waker.answers}),
+        readiness=_api_readiness(database, clock, waker.answers),
     )
     return ApiProcess(app, waker, direct, database)
 
@@ -426,6 +428,31 @@ def _application(
     )
     add_operations(app, dispatcher, handlers, request_ids)
     return app
+
+
+def _api_readiness(database: Database, clock: Clock, redis_answers: Check) -> Readiness:
+    """Without Redis and workers events are accepted all the same, and delivered later."""
+
+    def database_answers() -> bool:
+        database.read(version)
+        return True
+
+    def migrated() -> bool:
+        try:
+            return database.read(is_current)
+        except StoreUnavailable:
+            return True  # nobody knows; what is missing is the database
+
+    return Readiness(
+        {"database": database_answers, "migrations": migrated},
+        {
+            "redis": redis_answers,
+            "worker": lambda: database.read(
+                lambda tx: worker_sessions.is_any_alive(tx, clock.now_ms())
+            ),
+        },
+        is_stopping=is_stopping,
+    )
 
 
 def _reads(database: Database) -> Check:
