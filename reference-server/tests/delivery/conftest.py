@@ -13,18 +13,17 @@ sys.path.append(str(Path(__file__).parent))
 sys.path.append(str(Path(__file__).parents[1] / "store"))
 from delivery_lab import DeliveryLab, ScriptedSender
 from store_lab import StoreLab
+from store_places import BACK_ENDS, migrated, new_place
 
 from hookwright_server.delivery.waker import MemoryWaker
 from hookwright_server.domain.vault import Vault
-from hookwright_server.store.migrations import migrate
-from hookwright_server.store.sqlite import SqliteDatabase
+from hookwright_server.store.opening import open_database
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[DeliveryLab]:
+@pytest.fixture(params=BACK_ENDS)
+def lab(request: pytest.FixtureRequest) -> Iterator[DeliveryLab]:
     """An empty store whose writer wakes this lab's engines."""
     waker = MemoryWaker()
-    database = SqliteDatabase(tmp_path / "hookwright.db", wake=waker.wake)
-    migrate(database.engine)
+    database = open_database(new_place(request, request.param, migrated), wake=waker.wake)
     yield DeliveryLab(StoreLab(database), waker, ScriptedSender(), Vault({"k": b"k" * 32}, "k"))
     database.close()
