@@ -180,7 +180,10 @@ class Redis:
     stop_signals: tuple[signal.Signals, ...] = (signal.SIGTERM,)
 
     def prepare(self) -> None:
-        self.place.password()
+        self._password()
+
+    def _password(self) -> str:
+        return self.place.settings.get("requirepass") or self.place.password()
 
     def command(self, port: int) -> list[str]:
         socket_path = self.socket(port)
@@ -189,7 +192,7 @@ class Redis:
             "port": str(port),
             "dir": str(self.place.folder),
             "save": "",
-            "requirepass": self.place.password(),
+            "requirepass": self._password(),
             **({} if socket_path is None else {"unixsocket": str(socket_path)}),
             **self.place.settings,
         }
@@ -202,7 +205,7 @@ class Redis:
 
     def is_ready(self, port: int, pid: int) -> bool:
         """Ask; while it loads its data it answers with an error."""
-        questions = f"AUTH {self.place.password()}\r\nPING\r\n".encode()
+        questions = f"AUTH {self._password()}\r\nPING\r\n".encode()
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
                 connection.sendall(questions)
@@ -214,7 +217,7 @@ class Redis:
         return answer == b"+OK\r\n+PONG\r\n"
 
     def url(self, port: int) -> str:
-        return f"redis://:{self.place.password()}@127.0.0.1:{port}/0"
+        return f"redis://:{self._password()}@127.0.0.1:{port}/0"
 
     def socket(self, port: int) -> Path | None:
         return self.place.folder / "redis.sock" if self.place.has_short_path else None
