@@ -29,6 +29,9 @@ class Publish:
     outcome: Outcome
     digest: str
     message_id: str | None = None
+    sent_at: float = 0.0
+    """When it was first sent; like `answered_at` only where recovery is judged."""
+    answered_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,25 +124,23 @@ FAULTS = (
 
 def judge(history: History) -> Verdict:
     """The verdict on a run that has been healed and drained."""
-    by_pair: dict[Pair, list[Receipt]] = defaultdict(list)
-    for receipt in sorted(history.receipts, key=lambda r: r.at):
-        by_pair[receipt.endpoint, receipt.message_id].append(receipt)
+    by_pair = receipts_by_pair(history.receipts)
     hit = _in_flight(history)
     waits, not_resumed = _resumed(hit, by_pair)
-    duplicates = list(_duplicates(by_pair))
+    repeated = list(duplicates(by_pair))
     found = {
-        **_delivery_faults(history, by_pair),
-        **_receipt_faults(history),
+        **delivery_faults(history, by_pair),
+        **receipt_faults(history),
         **_row_faults(history, hit),
-        "unexplained_duplicates": _unexplained(duplicates, history.kills),
+        "unexplained_duplicates": _unexplained(repeated, history.kills),
         "not_resumed": not_resumed,
     }
     counted = [kill for kill in history.kills if kill.counted]
     return Verdict(
-        publishes=_outcomes(history.publishes),
+        publishes=outcomes(history.publishes),
         receipts=len(history.receipts),
-        recovered=_recovered(history),
-        duplicates=len(duplicates),
+        recovered=recovered(history),
+        duplicates=len(repeated),
         in_flight=sum(len(receipts) for receipts in hit.values()),
         resumed_after_s=tuple(sorted(since_last for since_last, _ in waits)),
         waited_s=tuple(sorted(waited for _, waited in waits)),
@@ -152,21 +153,32 @@ def judge(history: History) -> Verdict:
     )
 
 
-def _outcomes(publishes: Iterable[Publish]) -> dict[Outcome, int]:
+def receipts_by_pair(receipts: Iterable[Receipt]) -> dict[Pair, list[Receipt]]:
+    """Each pair's receipts in the order in which they came."""
+    by_pair: dict[Pair, list[Receipt]] = defaultdict(list)
+    for receipt in sorted(receipts, key=lambda r: r.at):
+        by_pair[receipt.endpoint, receipt.message_id].append(receipt)
+    return by_pair
+
+
+def outcomes(publishes: Iterable[Publish]) -> dict[Outcome, int]:
+    """How many publishes ended how."""
     counts: dict[Outcome, int] = {"ok": 0, "fail": 0, "unknown": 0}
     for publish in publishes:
         counts[publish.outcome] += 1
     return counts
 
 
-def _recovered(history: History) -> int:
+def recovered(history: History) -> int:
+    """Publishes without an answer that were delivered all the same."""
     received = {receipt.key for receipt in history.receipts}
     return sum(p.outcome == "unknown" and p.key in received for p in history.publishes)
 
 
-def _delivery_faults(
+def delivery_faults(
     history: History, by_pair: Mapping[Pair, Sequence[Receipt]]
 ) -> dict[str, list[str]]:
+    """`lost`, `stranded` and `forgotten`."""
     stored = {message.id for message in history.messages}
     accepted = {p.message_id: p for p in history.publishes if p.outcome == "ok" and p.message_id}
     return {
@@ -190,7 +202,8 @@ def _delivery_faults(
     }
 
 
-def _receipt_faults(history: History) -> dict[str, list[str]]:
+def receipt_faults(history: History) -> dict[str, list[str]]:
+    """`unexpected`, `corrupted`, `unverified` and `accepted_twice`."""
     published = {publish.key: publish for publish in history.publishes}
     ids: dict[str, set[str]] = defaultdict(set)
     faults: dict[str, list[str]] = {"unexpected": [], "corrupted": [], "unverified": []}
@@ -212,8 +225,17 @@ def _receipt_faults(history: History) -> dict[str, list[str]]:
     return faults
 
 
-def _row_faults(history: History, hit: Mapping[float, Sequence[Receipt]]) -> dict[str, list[str]]:
+def partial_fan_outs(history: History) -> list[str]:
+    """Messages whose delivery rows are not one for each endpoint."""
     wanted = set(history.endpoints)
+    return [
+        f"{m.id}: promised {m.endpoint_count}, has {sorted(m.interrupted)}"
+        for m in history.messages
+        if set(m.interrupted) != wanted or m.endpoint_count != len(wanted)
+    ]
+
+
+def _row_faults(history: History, hit: Mapping[float, Sequence[Receipt]]) -> dict[str, list[str]]:
     expected: dict[Pair, int] = defaultdict(int)
     for receipts in hit.values():
         for pair in {(receipt.endpoint, receipt.message_id) for receipt in receipts}:
@@ -224,11 +246,7 @@ def _row_faults(history: History, hit: Mapping[float, Sequence[Receipt]]) -> dic
         for endpoint, count in message.interrupted.items()
     }
     return {
-        "partial_fan_outs": [
-            f"{m.id}: promised {m.endpoint_count}, has {sorted(m.interrupted)}"
-            for m in history.messages
-            if set(m.interrupted) != wanted or m.endpoint_count != len(wanted)
-        ],
+        "partial_fan_outs": partial_fan_outs(history),
         "not_marked": [
             f"{pair[1]} at {pair[0]}: {marked.get(pair, 0)} of {count}"
             for pair, count in expected.items()
@@ -268,7 +286,8 @@ def _resumed(
     return waits, never
 
 
-def _duplicates(by_pair: Mapping[Pair, Sequence[Receipt]]) -> Iterable[tuple[Receipt, Receipt]]:
+def duplicates(by_pair: Mapping[Pair, Sequence[Receipt]]) -> Iterable[tuple[Receipt, Receipt]]:
+    """Receipts that follow one with a 2xx, each with that one."""
     for receipts in by_pair.values():
         answered: Receipt | None = None
         for before, after in pairwise(receipts):
@@ -277,10 +296,10 @@ def _duplicates(by_pair: Mapping[Pair, Sequence[Receipt]]) -> Iterable[tuple[Rec
                 yield answered, after
 
 
-def _unexplained(duplicates: Iterable[tuple[Receipt, Receipt]], kills: Sequence[Kill]) -> list[str]:
+def _unexplained(repeated: Iterable[tuple[Receipt, Receipt]], kills: Sequence[Kill]) -> list[str]:
     return [
         f"{before.message_id} at {before.endpoint}: {before.at:.3f} and {after.at:.3f}"
-        for before, after in duplicates
+        for before, after in repeated
         if not any(_explains(kill, before, after) for kill in kills)
     ]
 

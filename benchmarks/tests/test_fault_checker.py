@@ -1,0 +1,271 @@
+"""The checker finds each violation that is put into a sound campaign, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hookwright_benchmarks.faults.checker import (
+    VIOLATIONS,
+    Evidence,
+    Fault,
+    Part,
+    ServerError,
+    Transition,
+    judge,
+)
+from hookwright_benchmarks.kill_campaign.history import Publish, Receipt, StoredMessage
+
+ENDPOINTS = ("one", "two")
+
+
+def _receipt(endpoint: str, number: int, at: float) -> Receipt:
+    return Receipt(
+        endpoint=endpoint,
+        message_id=f"msg_{number}",
+        key=f"key-{number}",
+        digests=frozenset({f"digest-{number}"}),
+        verified=True,
+        at=at,
+        answered_at=at + 0.01,
+    )
+
+
+def _publish(number: int, at: float) -> Publish:
+    return Publish(
+        f"key-{number}", "ok", f"digest-{number}", f"msg_{number}", sent_at=at, answered_at=at + 0.1
+    )
+
+
+def _fault(at: float, *touches: Part, ended: float | None = None) -> Fault:
+    return Fault(
+        kind="killed",
+        target="it",
+        touches=frozenset(touches),
+        began=at,
+        recovers_from=at,
+        ended=at + 1 if ended is None else ended,
+        requests_open=1,
+        unsettled=1,
+    )
+
+
+def _life(delivery_id: str, writer: str = "worker-a") -> list[Transition]:
+    return [
+        Transition(delivery_id, "pending", "sending", 1, writer),
+        Transition(delivery_id, "sending", "delivered", 1, writer),
+    ]
+
+
+def _sound() -> Evidence:
+    """One message a second; a worker dies at 10.05 while message 10 is under way, and that one
+    comes a second time at 21."""
+    receipts = [_receipt(e, n, n + 0.15) for n in range(30) if n != 10 for e in ENDPOINTS]
+    receipts += [_receipt("one", 10, 10.0), _receipt("two", 10, 10.0)]
+    receipts += [_receipt("one", 10, 21.0)]
+    return Evidence(
+        endpoints=ENDPOINTS,
+        publishes=[_publish(n, float(n) - (0.2 if n == 10 else 0.0)) for n in range(30)],
+        receipts=receipts,
+        faults=[_fault(10.05, "worker")],
+        messages=[StoredMessage(f"msg_{n}", 2, {"one": 0, "two": 0}) for n in range(30)],
+        attempts={(e, f"msg_{n}"): 2 if n == 10 else 1 for n in range(30) for e in ENDPOINTS},
+        errors=[],
+        transitions=[step for n in range(3) for step in _life(f"dlv_{n}")],
+    )
+
+
+def _without(evidence: Evidence, endpoint: str, message_id: str) -> Evidence:
+    pair = (endpoint, message_id)
+    kept = [r for r in evidence.receipts if (r.endpoint, r.message_id) != pair]
+    return replace(evidence, receipts=kept)
+
+
+def _with(evidence: Evidence, receipt: Receipt) -> Evidence:
+    pair = (receipt.endpoint, receipt.message_id)
+    attempts = {**evidence.attempts, pair: evidence.attempts.get(pair, 0) + 1}
+    return replace(evidence, receipts=[*evidence.receipts, receipt], attempts=attempts)
+
+
+def _stepped(*steps: Transition) -> Evidence:
+    return replace(_sound(), transitions=steps)
+
+
+def _failed(error: ServerError, *faults: Fault) -> Evidence:
+    return replace(_sound(), errors=[error], faults=[*_sound().faults, *faults])
+
+
+_UNAVAILABLE = ServerError(15.0, 503, "unavailable", retry_after=True)
+
+BROKEN: dict[str, Callable[[], Evidence]] = {
+    "lost": lambda: _without(_sound(), "two", "msg_29"),
+    "stranded": lambda: replace(
+        _without(_sound(), "two", "msg_29"),
+        publishes=[*_sound().publishes[:-1], Publish("key-29", "unknown", "digest-29")],
+    ),
+    "forgotten": lambda: replace(_sound(), messages=_sound().messages[1:]),
+    "unexpected": lambda: _with(
+        replace(_sound(), publishes=[*_sound().publishes, Publish("key-99", "fail", "digest-99")]),
+        _receipt("one", 99, 14.0),
+    ),
+    "corrupted": lambda: _with(
+        _without(_sound(), "one", "msg_1"),
+        replace(_receipt("one", 1, 1.2), digests=frozenset({"other"})),
+    ),
+    "unverified": lambda: _with(
+        _sound(), replace(_receipt("one", 77, 14.0), verified=False, key="")
+    ),
+    "accepted_twice": lambda: _with(
+        _sound(), replace(_receipt("one", 3, 14.0), message_id="msg_99")
+    ),
+    "partial_fan_outs": lambda: replace(
+        _sound(), messages=[StoredMessage("msg_0", 2, {"one": 0}), *_sound().messages[1:]]
+    ),
+    "unexplained_duplicates": lambda: _with(_sound(), _receipt("one", 20, 25.0)),
+    "unrecorded_attempts": lambda: replace(
+        _sound(), attempts={**_sound().attempts, ("one", "msg_10"): 1}
+    ),
+    "stale_completions": lambda: _stepped(
+        Transition("dlv", "pending", "sending", 1, "worker-a"),
+        Transition("dlv", "sending", "pending", 1, "worker-b", taken_back=True),
+        Transition("dlv", "pending", "sending", 2, "worker-b"),
+        Transition("dlv", "sending", "delivered", 2, "worker-a"),
+    ),
+    "terminal_changed": lambda: _stepped(
+        *_life("dlv"),
+        Transition("dlv", "delivered", "sending", 2, "worker-a"),
+        Transition("dlv", "sending", "delivered", 2, "worker-a"),
+    ),
+    "errors_by_redis": lambda: _failed(_UNAVAILABLE, _fault(15.0, "redis")),
+    "errors_unexplained": lambda: _failed(_UNAVAILABLE),
+    "errors_malformed": lambda: _failed(
+        replace(_UNAVAILABLE, retry_after=False), _fault(15.0, "postgres")
+    ),
+    "late_recoveries": lambda: _with(_without(_sound(), "two", "msg_10"), _receipt("two", 10, 26)),
+    "unfinished": lambda: replace(_sound(), unfinished=2),
+    "audit": lambda: replace(_sound(), audit=["fan_out: 1"]),
+}
+
+
+def test_a_sound_campaign_has_no_violations() -> None:
+    """A repetition after a worker's death is a duplicate that is explained."""
+    verdict = judge(_sound())
+
+    assert {} == verdict.violations
+    assert (61, 1, 6) == (verdict.receipts, verdict.duplicates, verdict.transitions)
+    assert 1 == len(verdict.counted)
+
+
+@pytest.mark.parametrize("violation", [name for name in VIOLATIONS if name != "not_recovered"])
+def test_a_violation_is_found(violation: str) -> None:
+    """Each is named, and none that was not put in."""
+    verdict = judge(BROKEN[violation]())
+
+    assert {violation} == verdict.violations.keys() - {"not_recovered"}
+    assert not verdict.sound
+
+
+def test_what_is_never_delivered_is_never_recovered() -> None:
+    """A message that was accepted before a fault and never came keeps it from being over."""
+    verdict = judge(_without(_sound(), "two", "msg_10"))
+
+    assert {"lost", "not_recovered"} == verdict.violations.keys()
+
+
+def test_a_result_of_nobodys_lease_is_stale() -> None:
+    """Written without a claim before, under a fence that has grown, or after a take-back."""
+    claimed = Transition("dlv", "pending", "sending", 2, "worker-a")
+    taken = Transition("dlv", "sending", "pending", 2, "worker-b", taken_back=True)
+    done = Transition("dlv", "sending", "delivered", 2, "worker-a")
+    stories = [(done,), (claimed, replace(done, fence=1)), (claimed, taken, done)]
+
+    found = [judge(_stepped(*story)).violations.keys() for story in stories]
+
+    assert [{"stale_completions"}] * 3 == found
+
+
+def test_redis_explains_no_duplicate() -> None:
+    """It is only a hint: its faults may delay, nothing else."""
+    evidence = _with(_sound(), _receipt("one", 20, 25.0))
+    evidence = replace(evidence, faults=[*evidence.faults, _fault(20.0, "redis", "api")])
+
+    assert {"unexplained_duplicates"} == judge(evidence).violations.keys()
+
+
+def test_a_lasting_fault_explains_what_it_covers() -> None:
+    """An answer that could not be recorded while Postgres was away is explained, late or not."""
+    evidence = _with(_sound(), _receipt("one", 20, 27.0))
+    evidence = replace(evidence, faults=[*evidence.faults, _fault(19.0, "postgres", ended=25.0)])
+
+    assert judge(evidence).sound
+
+
+def test_errors_are_counted_by_their_cause() -> None:
+    """Postgres explains a 503; so does an API that was just killed."""
+    evidence = replace(
+        _sound(),
+        errors=[_UNAVAILABLE, replace(_UNAVAILABLE, at=25.0)],
+        faults=[*_sound().faults, _fault(14.5, "postgres", "redis"), _fault(24.9, "api")],
+    )
+
+    verdict = judge(evidence)
+
+    assert verdict.sound
+    assert {"postgres": 1, "api": 1, "redis": 0, "nothing": 0} == verdict.errors
+
+
+def test_a_fault_that_hit_nothing_does_not_count() -> None:
+    """It proves nothing, and is told apart."""
+    idle = replace(_fault(5.0, "worker"), requests_open=0, unsettled=0)
+
+    verdict = judge(replace(_sound(), faults=[*_sound().faults, idle]))
+
+    assert (1, (idle,)) == (len(verdict.counted), verdict.idle)
+
+
+def test_recovery_is_the_backlog_and_something_new() -> None:
+    """From the kill until the last that was under way came, and a later message as well."""
+    evidence = _with(_without(_sound(), "two", "msg_10"), _receipt("two", 10, 22.0))
+
+    (found,) = judge(evidence).recoveries
+
+    assert found.backlog_s == pytest.approx(22.01 - 10.05)
+    assert found.fresh_s == pytest.approx(11.16 - 10.05)
+    assert found.seconds == found.backlog_s
+    assert found.alone
+
+
+def test_overlapping_faults_are_not_alone() -> None:
+    """A fault that comes before another was recovered from is told."""
+    evidence = _with(_without(_sound(), "two", "msg_10"), _receipt("two", 10, 22.0))
+    evidence = replace(evidence, faults=[*evidence.faults, _fault(12.0, "redis")])
+
+    assert [False, False] == [each.alone for each in judge(evidence).recoveries]
+
+
+@given(st.lists(st.tuples(st.integers(0, 29), st.sampled_from(ENDPOINTS)), unique=True, max_size=8))
+def test_exactly_the_missing_deliveries_are_lost(missing: list[tuple[int, str]]) -> None:
+    """Whatever set of receipts vanishes, just these pairs are named."""
+    evidence = _sound()
+    for number, endpoint in missing:
+        evidence = _without(evidence, endpoint, f"msg_{number}")
+
+    lost = judge(evidence).violations.get("lost", ())
+
+    expected = {f"key-{number} (msg_{number}) at {endpoint}" for number, endpoint in missing}
+    assert expected == set(lost)
+
+
+@given(st.permutations([*_life("a"), *_life("b", "worker-b"), *_life("c")]))
+def test_only_orders_that_a_lease_allows_are_sound(steps: list[Transition]) -> None:
+    """A story is sound exactly when each delivery is claimed before it is finished."""
+    expected = all(
+        steps.index(_life(name, writer)[0]) < steps.index(_life(name, writer)[1])
+        for name, writer in (("a", "worker-a"), ("b", "worker-b"), ("c", "worker-a"))
+    )
+
+    assert expected == judge(_stepped(*steps)).sound
