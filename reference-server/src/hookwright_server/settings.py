@@ -22,6 +22,7 @@ from hookwright_server.domain.egress_policy import (
     parse_allow_rule,
     parse_nat64_prefix,
 )
+from hookwright_server.telemetry.address import Address, parse_address
 
 _POSTGRES = ("postgresql", "postgres")
 _REDIS = ("redis", "rediss", "unix")
@@ -135,10 +136,28 @@ class Settings(BaseSettings):
         "breaks it; with 1, for tests, such an answer becomes a 500.",
     )
     log_style: Literal["text", "json"] = Field(
-        default="text", description="Form of the attempt log."
+        default="text", description="Form of the log: lines for people, or JSON objects."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severity that is logged."
+    )
+    log_published_share: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Which share of the published events is logged as a request; all other "
+        "requests are, and so is every attempt.",
+    )
+    metrics_listen: Annotated[Address | None, NoDecode] = Field(
+        default=None,
+        description="Where operators get `/metrics`, host:port such as 127.0.0.1:9464; empty: "
+        "nowhere.",
+    )
+    traces: Literal["off", "pass", "export"] = Field(
+        default="off",
+        description="`pass`: deliveries carry the `traceparent` that the event was published "
+        "with. `export`: spans are exported by OpenTelemetry (OTEL_* variables), and deliveries "
+        "carry theirs.",
     )
 
     @field_validator("database", mode="before")
@@ -168,6 +187,13 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(parse_allow_rule(part.strip()) for part in value.split(",") if part.strip())
+
+    @field_validator("metrics_listen", mode="before")
+    @classmethod
+    def _parse_listen(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return parse_address(value) if value else None
 
     @field_validator("nat64_prefixes", mode="before")
     @classmethod

@@ -7,6 +7,7 @@ import logging
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from hookwright_server.delivery.tls import outgoing_tls_context
 from hookwright_server.delivery.waker import MemoryWaker, Waker
 from hookwright_server.domain.contract import RETRY_PRESETS
 from hookwright_server.domain.retry_policy import RetryPolicies
+from hookwright_server.domain.vault import Vault
 from hookwright_server.http.app import add_operations, create_app
 from hookwright_server.http.auth import Authenticator
 from hookwright_server.http.dispatch import Dispatcher
@@ -43,8 +45,9 @@ from hookwright_server.http.handlers.messages import MessagesHandlers
 from hookwright_server.http.handlers.test_clock import TestClockHandlers
 from hookwright_server.http.handlers.trigger import TriggerHandlers
 from hookwright_server.http.idempotency import Idempotency
+from hookwright_server.http.journal import Journal
 from hookwright_server.http.paging import Cursors
-from hookwright_server.http.rate_limit import ProcessRateLimiter
+from hookwright_server.http.rate_limit import ProcessRateLimiter, RateLimiter
 from hookwright_server.http.request_ids import RequestIds
 from hookwright_server.ids import Ids
 from hookwright_server.keys import (
@@ -76,20 +79,26 @@ from hookwright_server.store.errors import StoreError, StoreUnavailable
 from hookwright_server.store.migrations import is_current, migrate, version
 from hookwright_server.store.opening import OpenDatabase
 from hookwright_server.store.opening import open_database as open_store
+from hookwright_server.store.queue_depth import queue_depth
 from hookwright_server.store.session import RequestSessions
 from hookwright_server.store.writer import Wake
+from hookwright_server.telemetry.meters import SILENT, WriterMeter
+from hookwright_server.telemetry.watch import Watch, WatchRefused, make_watch
 
 if TYPE_CHECKING:  # the embedded form does without them
     from redis import Redis
 
     from hookwright_server.delivery.jobs import Resident
     from hookwright_server.delivery.redis_waker import RedisWaker
+    from hookwright_server.http.redis_rate_limit import RedisRateLimiter
 
 # Objects made and not yet freed; a batch of deliveries makes some thousands.
 _COLLECT_AFTER = 20_000
 
 _ENGINE_DIED_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 _STOP_GRACE_S = 8.0
+_TRY_EVERY_S = 0.5
+_LOG_EVERY_S = 5.0
 
 
 _log = logging.getLogger(__name__)
@@ -102,6 +111,7 @@ class Server:
     app: Flask
     engine: Engine
     database: Database
+    watch: Watch
     drain_ms: int
 
     def start(self) -> None:
@@ -111,7 +121,50 @@ class Server:
     def stop(self) -> None:
         """Finish what is under way, then let go of the database."""
         self.engine.stop(self.drain_ms)
+        self.watch.close()
         self.database.close()
+
+
+class _PatientStart:
+    """Processes of the production form begin in any order, also before Postgres and `migrate`."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    def check_soon(self) -> None:
+        """Check the keys now, or later on a thread. Raises KeyProblem when it can be told now."""
+        if self._awaited(lambda: None):
+            threading.Thread(target=self._check, name="hookwright-start", daemon=True).start()
+
+    def done_before(self, stopping: threading.Event, begin: Callable[[], None]) -> bool:
+        """Check the keys, then `begin`, as soon as it can be done; False: `stopping` was set."""
+        logged_at = -_LOG_EVERY_S
+        while awaited := self._awaited(begin):
+            if time.monotonic() - logged_at >= _LOG_EVERY_S:
+                logged_at = time.monotonic()
+                _log.warning("waiting_for_database why=%s", awaited)
+            if stopping.wait(_TRY_EVERY_S):
+                return False
+        return True
+
+    def _check(self) -> None:
+        try:
+            self.done_before(threading.Event(), lambda: None)
+        except KeyProblem as error:
+            _log.critical("cannot_start why=%s", error)
+            _end_process()
+
+    def _awaited(self, begin: Callable[[], None]) -> str:
+        """What is missing; empty when all is done."""
+        try:
+            if not self._database.read(is_current):
+                return "its tables are missing or old: run `hookwright-server migrate`"
+            check_keys(self._database, self._vault)
+            begin()
+        except StoreError as error:
+            return str(error)
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +174,17 @@ class ApiProcess:
     app: Flask
     waker: RedisWaker
     direct: DirectSender
+    limiter: RedisRateLimiter
     database: Database
+    patient: _PatientStart
+    watch: Watch
 
     def start(self) -> None:
-        """Begin to hint at what is due."""
+        """Begin to hint at what is due. Without the database it begins too, and is not ready.
+
+        Raises KeyProblem.
+        """
+        self.patient.check_soon()
         self.direct.start()
         self.waker.start()
 
@@ -132,6 +192,8 @@ class ApiProcess:
         """Let go of everything. No request may be under way."""
         self.direct.stop()
         self.waker.close()
+        self.limiter.close()
+        self.watch.close()
         self.database.close()
 
 
@@ -143,20 +205,24 @@ class WorkerProcess:
     database: Database
     redis: Redis
     resident: Resident
+    patient: _PatientStart
+    watch: Watch
     drain_ms: int
 
     def run(self) -> None:
         """Deliver until SIGTERM or SIGINT, then finish what is under way. A second one hurries.
 
-        Belongs into the main thread.
+        Waits for the database and its tables. Belongs into the main thread. Raises KeyProblem.
         """
         from hookwright_server.delivery.jobs import handle_signals, work_on
 
         handle_signals(self.resident.stopping, hurry=lambda: self.engine.stop(0))
-        self.engine.start()
+        if not self.patient.done_before(self.resident.stopping, self.engine.start):
+            return
         work_on(self.redis, self.resident)
         _end_process_after(self.drain_ms / 1000 + _STOP_GRACE_S)
         self.engine.stop(self.drain_ms)
+        self.watch.close()
         self.database.close()
 
 
@@ -167,14 +233,14 @@ def worker_app() -> Flask:
     Raises StartRefused.
     """
     settings = Settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_style)
     try:
         account = prepare(settings, "default")
         if account is not None:
             show_account(account, as_json=asked_for_json())
         server = build(settings)
         server.start()
-    except (StoreError, KeyProblem) as error:
+    except (StoreError, KeyProblem, WatchRefused) as error:
         raise StartRefused(str(error)) from error
     register_shutdown(server.stop)
     _spare_the_collector()
@@ -184,11 +250,11 @@ def worker_app() -> Flask:
 def api_app() -> Flask:
     """The WSGI application of one process of `api`. Raises StartRefused."""
     settings = Settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_style)
     try:
         process = build_api(settings)
         process.start()
-    except (StoreError, KeyProblem) as error:
+    except (StoreError, KeyProblem, WatchRefused) as error:
         raise StartRefused(str(error)) from error
     register_shutdown(process.stop)
     _spare_the_collector()
@@ -196,8 +262,8 @@ def api_app() -> Flask:
 
 
 def run_worker_process(settings: Settings) -> None:
-    """The command `worker`. Raises StoreError and KeyProblem when it cannot start."""
-    configure_logging(settings.log_level)
+    """The command `worker`. Raises StoreError, KeyProblem, WatchRefused when it cannot start."""
+    configure_logging(settings.log_level, settings.log_style)
     process = build_worker(settings)
     _spare_the_collector()
     process.run()
@@ -246,12 +312,23 @@ def open_database(settings: Settings) -> Generator[Database]:
         database.close()
 
 
-def _database(settings: Settings, wake: Wake = lambda: None) -> OpenDatabase:
+def _database(
+    settings: Settings, wake: Wake = lambda: None, meter: WriterMeter = SILENT
+) -> OpenDatabase:
     place = settings.database
     if isinstance(place, PostgresUrl):
-        return open_store(place.text, wake, readers=settings.database_connections - 1)
+        readers = settings.database_connections - 1
+        return open_store(place.text, wake, readers=readers, meter=meter)
     place.parent.mkdir(parents=True, exist_ok=True)
-    return open_store(place, wake)
+    return open_store(place, wake, meter=meter)
+
+
+def _watch(settings: Settings) -> Watch:
+    return make_watch(settings.metrics_listen, settings.traces, __version__)
+
+
+def _serve_metrics(watch: Watch, database: Database, clock: Clock) -> None:
+    watch.serve(lambda: database.read(lambda tx: queue_depth(tx, clock.now_ms())), clock.now_ms)
 
 
 def operators(clock: Clock) -> Accounts:
@@ -266,44 +343,54 @@ def build(settings: Settings) -> Server:
     clock: Clock = SystemClock()
     test_clock = TestClock(clock) if settings.test_clock else None
     waker = MemoryWaker()
-    database = _database(settings, waker.wake)
+    watch = _watch(settings)
+    database = _database(settings, waker.wake, watch.meters)
     parts = _parts(settings, test_clock or clock)
-    engine = _engine(settings, parts, database, waker, alone=True)
+    engine = _engine(settings, parts, database, waker, watch, alone=True)
     app = _application(
         settings,
         parts,
         database,
+        watch,
         send=engine.send,
         test_clock=TestClockService(test_clock, engine),
         readiness=Readiness(
             {"database": _reads(database), "engine": engine.is_running}, is_stopping=is_stopping
         ),
+        limiter=ProcessRateLimiter(parts.clock),
     )
-    return Server(app, engine, database, int(settings.drain_seconds * 1000))
+    _serve_metrics(watch, database, parts.clock)
+    return Server(app, engine, database, watch, int(settings.drain_seconds * 1000))
 
 
 def build_api(settings: Settings) -> ApiProcess:
     """Every part of one process of `api`, connected; nothing runs yet."""
     from hookwright_server.delivery.jobs import DrainQueue
     from hookwright_server.delivery.redis_waker import RedisWaker, connect
+    from hookwright_server.http.redis_rate_limit import RedisRateLimiter
 
     _tell_what_is_open(settings)
     redis = connect(settings.redis_url)
     waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain)
-    database = _database(settings, waker.wake)
+    watch = _watch(settings)
+    database = _database(settings, waker.wake, watch.meters)
     clock: Clock = SystemClock()
     parts = _parts(settings, clock)
-    check_keys(database, parts.vault)
     direct = DirectSender(sender_factory(settings, clock))
+    limiter = RedisRateLimiter(settings.redis_url, clock)
     app = _application(
         settings,
         parts,
         database,
+        watch,
         send=direct.send,
         test_clock=TestClockService(None, None),
         readiness=_api_readiness(database, clock, waker.answers),
+        limiter=limiter,
     )
-    return ApiProcess(app, waker, direct, database)
+    start = _PatientStart(database, parts.vault)
+    _serve_metrics(watch, database, clock)
+    return ApiProcess(app, waker, direct, limiter, database, start, watch)
 
 
 def build_worker(settings: Settings) -> WorkerProcess:
@@ -314,13 +401,16 @@ def build_worker(settings: Settings) -> WorkerProcess:
     _tell_what_is_open(settings)
     redis = connect(settings.redis_url)
     waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain)
-    database = _database(settings, waker.wake)
+    watch = _watch(settings)
+    database = _database(settings, waker.wake, watch.meters)
     clock: Clock = SystemClock()
     parts = _parts(settings, clock)
-    check_keys(database, parts.vault)
-    engine = _engine(settings, parts, database, waker, alone=False)
+    engine = _engine(settings, parts, database, waker, watch, alone=False)
     resident = Resident(engine, waker, threading.Event(), settings.drain_slice_seconds)
-    return WorkerProcess(engine, database, redis, resident, int(settings.drain_seconds * 1000))
+    start = _PatientStart(database, parts.vault)
+    drain_ms = int(settings.drain_seconds * 1000)
+    _serve_metrics(watch, database, clock)
+    return WorkerProcess(engine, database, redis, resident, start, watch, drain_ms)
 
 
 def _parts(settings: Settings, clock: Clock) -> Parts:
@@ -335,7 +425,13 @@ def _parts(settings: Settings, clock: Clock) -> Parts:
 
 
 def _engine(
-    settings: Settings, parts: Parts, database: Database, waker: Waker, *, alone: bool
+    settings: Settings,
+    parts: Parts,
+    database: Database,
+    waker: Waker,
+    watch: Watch,
+    *,
+    alone: bool,
 ) -> Engine:
     """`alone`: no other process can work on this database."""
     clock, ids = parts.clock, parts.ids
@@ -347,6 +443,8 @@ def _engine(
         waker=waker,
         clock=clock,
         log=AttemptLog(settings.log_style),
+        meter=watch.meters,
+        tracer=watch.tracer,
     )
     limits = EngineLimits(in_flight=settings.max_in_flight, begins_paused=not alone)
     return Engine(tools, limits, on_death=_end_process)
@@ -388,20 +486,27 @@ def _application(
     settings: Settings,
     parts: Parts,
     database: OpenDatabase,
+    watch: Watch,
     *,
     send: Send,
     test_clock: TestClockService,
     readiness: Readiness,
+    limiter: RateLimiter,
 ) -> Flask:
     app = create_app()
     clock, ids = parts.clock, parts.ids
     secrets = Secrets(clock, ids, parts.random_bytes, parts.vault)
     endpoints = Endpoints(parts, secrets)
     api_keys = ApiKeys(clock, ids, parts.random_bytes)
-    trigger = Trigger(parts, database)
+    trigger = Trigger(parts, database, watch.meters)
     idempotency = Idempotency(database, parts.vault, clock)
     cursors = Cursors(cursor_keys(settings))
-    request_ids = RequestIds(clock, ids)
+    journal = Journal(
+        RequestIds(clock, ids),
+        watch.meters,
+        watch.tracer,
+        sampled_share=settings.log_published_share,
+    )
     preparer = Preparer(parts.vault, clock, __version__)
     tests = EndpointTests(parts, database, endpoints, preparer, send)
     handlers = Handlers(
@@ -420,13 +525,13 @@ def _application(
         authenticator=Authenticator(
             database, api_keys, settings.requests_per_minute, settings.messages_per_second
         ),
-        limiter=ProcessRateLimiter(clock),
+        limiter=limiter,
         idempotency=idempotency,
         trigger=trigger,
-        request_ids=request_ids,
         validated_share=settings.validate_responses,
+        journal=journal,
     )
-    add_operations(app, dispatcher, handlers, request_ids)
+    add_operations(app, dispatcher, handlers, journal)
     return app
 
 

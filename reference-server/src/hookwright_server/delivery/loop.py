@@ -19,17 +19,21 @@ from hookwright_server.delivery import maintenance
 from hookwright_server.delivery.attempt_log import AttemptLog
 from hookwright_server.delivery.claim import Claim, ClaimedDelivery, Rotation
 from hookwright_server.delivery.in_flight import InFlight
+from hookwright_server.delivery.measured import measure
 from hookwright_server.delivery.outbox import TAKEN_BACK_AT_ONCE, Outbox
 from hookwright_server.delivery.prepare import NotPreparable, Prepared, Preparer
 from hookwright_server.delivery.recorder import Completed, Judge, Recorded
 from hookwright_server.delivery.result_buffer import ResultBuffer
 from hookwright_server.delivery.sender import Attempted, OutgoingRequest
 from hookwright_server.delivery.throttle import Throttle
+from hookwright_server.delivery.traced import begin_span, end_span
 from hookwright_server.delivery.waker import Waker
 from hookwright_server.domain.outcome import Unreachable
 from hookwright_server.domain.retry_policy import RetryAt
 from hookwright_server.store.errors import SessionLost, StoreError
 from hookwright_server.store.worker_sessions import DEAD_AFTER_MS, RENEW_EVERY_MS, Interrupted
+from hookwright_server.telemetry.meters import SILENT, DeliveryMeter
+from hookwright_server.telemetry.traces import NO_TRACES, Tracer
 
 T = TypeVar("T")
 
@@ -79,6 +83,8 @@ class Tools:
     waker: Waker
     clock: Clock
     log: AttemptLog
+    meter: DeliveryMeter = SILENT
+    tracer: Tracer = NO_TRACES
 
 
 class DeliveryLoop:
@@ -91,6 +97,8 @@ class DeliveryLoop:
         self._waker = tools.waker
         self._clock = tools.clock
         self._attempt_log = tools.log
+        self._meter = tools.meter
+        self._tracer = tools.tracer
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self.sender = tools.make_sender()
@@ -211,19 +219,23 @@ class DeliveryLoop:
             self._left_behind = True
             return None
         session_id = self._session_id
+        asked_at = self._loop.time()
         try:
-            return await self._outbox.claim(
+            claim = await self._outbox.claim(
                 session_id, self._rotation, room, self._throttle.limits()
             )
         except SessionLost:
             await self._begin_anew(session_id)
             return await self._claim()
+        self._meter.claimed(len(claim.deliveries), self._loop.time() - asked_at)
+        return claim
 
     def _take(self, claim: Claim) -> None:
         self._left_behind = claim.left_behind
         self._arm(claim.next_due_at)
         for claimed in claim.deliveries:
             self._in_flight.add(claimed, self._loop.create_task(self._attempt(claimed)))
+        self._meter.in_flight(len(self._in_flight))
 
     async def _give_back(self, claim: Claim) -> None:
         """The stop came during the claim: nothing of it was sent, so it is simply due again."""
@@ -276,8 +288,14 @@ class DeliveryLoop:
         await self._put_back(claimed)
 
     async def _make_attempt(self, claimed: ClaimedDelivery) -> None:
-        prepared = self._preparer.prepare(claimed)
-        attempted = await self._send(prepared)
+        span = begin_span(self._tracer, claimed)
+        try:
+            prepared = self._preparer.prepare(claimed, span.traceparent)
+            attempted = await self._send(prepared)
+        except BaseException:
+            span.end({}, error="not_sent")
+            raise
+        end_span(span, attempted)
         self._throttle.note(
             claimed.target.endpoint_id, attempted.outcome, claimed.target.max_concurrency
         )
@@ -301,11 +319,14 @@ class DeliveryLoop:
             return
         for endpoint_id, reason in recorded.disabled:
             _log.warning("endpoint_disabled endpoint=%s reason=%s", endpoint_id, reason)
+            self._meter.disabled(reason)
         for done in batch:
             self._in_flight.remove(done.claimed.key)
         self._arm_for_retries(batch)
         self._freed()
         self._attempt_log.completed(batch, recorded.stale)
+        measure(self._meter, batch, recorded.stale)
+        self._meter.in_flight(len(self._in_flight))
 
     async def _record(self, batch: list[Completed]) -> Recorded:
         recording = asyncio.ensure_future(self._outbox.record(batch))
@@ -369,6 +390,7 @@ class DeliveryLoop:
             if self._session_id != lost:
                 return  # the claim and the renewal may both have found it out
             _log.error("session_lost session=%s in_flight=%d", lost, len(self._in_flight))
+            self._meter.lost("session_lost", len(self._in_flight))
             for task in self._in_flight.tasks():
                 task.cancel()
             self._in_flight.clear()
@@ -402,6 +424,8 @@ class DeliveryLoop:
     def _log_interrupted(self, taken_back: list[Interrupted]) -> None:
         for one in taken_back:
             self._attempt_log.interrupted(one)
+        if taken_back:
+            self._meter.lost("interrupted", len(taken_back))
 
     # Stopping.
 

@@ -62,16 +62,21 @@ class Preparer:
         self._key = key
         self._headers = headers
 
-    def prepare(self, claimed: ClaimedDelivery) -> Prepared:
-        """The request of this attempt, with a fresh timestamp. Raises NotPreparable."""
+    def prepare(self, claimed: ClaimedDelivery, traceparent: str | None = None) -> Prepared:
+        """The request of this attempt, with a fresh timestamp. Raises NotPreparable.
+
+        `traceparent` goes with it as a header, if any.
+        """
         row = claimed.row
         body = build_body(row.event_name, row.accepted_at, row.payload)
         started_at = self._clock.now_ms()
-        signed = self.sign(claimed.target, row.message_id, body)
+        signed = self.sign(claimed.target, row.message_id, body, traceparent)
         shown = _ENCODER.encode(signed.shown_headers)
         return Prepared(claimed, signed.request, shown, started_at)
 
-    def sign(self, target: Target, message_id: str, body: bytes) -> SignedRequest:
+    def sign(
+        self, target: Target, message_id: str, body: bytes, traceparent: str | None = None
+    ) -> SignedRequest:
         """A request of `body` to `target`, signed now. Raises NotPreparable."""
         timestamp = self._clock.now_ms() // 1000
         try:
@@ -79,13 +84,15 @@ class Preparer:
             custom = self._custom_headers(target)
         except (VaultError, SecretFormatError, ValueError) as error:
             raise NotPreparable(f"{target.endpoint_id}: {error}") from error
-        own = (
+        own: tuple[tuple[str, str], ...] = (
             ("content-type", "application/json"),
             ("user-agent", self._user_agent),
             ("webhook-id", message_id),
             ("webhook-timestamp", str(timestamp)),
             ("webhook-signature", signature),
         )
+        if traceparent is not None:
+            own = (*own, ("traceparent", traceparent))
         return SignedRequest(
             OutgoingRequest(
                 account_id=target.account_id,

@@ -10,13 +10,13 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from hookwright_server.domain.contract import Limits
 from hookwright_server.errors import Refusal
-from hookwright_server.http.answers import Answer, refused
+from hookwright_server.http.answers import Answer
 from hookwright_server.http.dispatch import Dispatcher, Request, refusal_of
 from hookwright_server.http.edge import routes
 from hookwright_server.http.edge.handlers import Handlers
 from hookwright_server.http.edge.operations import Operation
 from hookwright_server.http.fast_lane import FastLane, LanedFlask
-from hookwright_server.http.request_ids import RequestIds
+from hookwright_server.http.journal import Journal
 
 
 def create_app() -> LanedFlask:
@@ -28,7 +28,10 @@ def create_app() -> LanedFlask:
 
 
 def add_operations(
-    app: LanedFlask, dispatcher: Dispatcher, handlers: Handlers, request_ids: RequestIds
+    app: LanedFlask,
+    dispatcher: Dispatcher,
+    handlers: Handlers,
+    journal: Journal,
 ) -> None:
     """Serve every operation of the contract, and every error as a problem."""
 
@@ -44,11 +47,11 @@ def add_operations(
             _check_query()
             body = _read_body()
         except Refusal as refusal:
-            return _response(_refused(refusal, request_ids))
+            return _response(_refused(refusal, journal))
         return _response(dispatcher.serve(operation, call, _request(path, body)))
 
     def refuse(error: Exception) -> Response:
-        answer = _refused(_refusal(error), request_ids)
+        answer = _refused(_refusal(error), journal)
         response = _response(answer)
         if isinstance(error, MethodNotAllowed):
             response.headers["Allow"] = ", ".join(_allowed(error))
@@ -56,7 +59,7 @@ def add_operations(
 
     routes.register(app, handlers, dispatch)
     app.register_error_handler(Exception, refuse)
-    app.lane = FastLane(dispatcher, handlers, request_ids)
+    app.lane = FastLane(dispatcher, handlers, journal)
 
 
 def _request(path: Mapping[str, str], body: bytes) -> Request:
@@ -106,10 +109,9 @@ def _response(answer: Answer) -> Response:
     return response
 
 
-def _refused(refusal: Refusal, request_ids: RequestIds) -> Answer:
-    request_id = request_ids.of(request.headers.get("traceparent"))
-    answer = refused(refusal, request_id)
-    return Answer(answer.status, answer.body, {**answer.headers, "X-Request-Id": request_id})
+def _refused(refusal: Refusal, journal: Journal) -> Answer:
+    given = request.headers.get("traceparent")
+    return journal.turn_away(journal.begin(None, request.method, request.path, given), refusal)
 
 
 def _refusal(error: Exception) -> Refusal:

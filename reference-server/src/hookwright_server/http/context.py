@@ -14,7 +14,8 @@ class Context:
     """One request: who asks, under which id, and inside which transaction.
 
     `payload` is the exact text of the body's member `payload`. `keyed` is set when the request
-    carries an idempotency key that the handler itself must honour.
+    carries an idempotency key that the handler itself must honour. `traceparent` is what those
+    carry on who act for this request; None: nothing.
     """
 
     operation_id: str
@@ -23,6 +24,7 @@ class Context:
     transaction: Connection | None = None
     payload: bytes | None = None
     keyed: Keyed | None = None
+    traceparent: str | None = None
 
     @property
     def principal(self) -> Principal:

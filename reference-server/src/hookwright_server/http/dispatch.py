@@ -27,8 +27,8 @@ from hookwright_server.http.edge.errors import FieldError, ParamError
 from hookwright_server.http.edge.operations import Operation
 from hookwright_server.http.edge.routes import Call
 from hookwright_server.http.idempotency import Idempotency
+from hookwright_server.http.journal import Entry, Journal
 from hookwright_server.http.rate_limit import Policy, RateLimiter, Standing
-from hookwright_server.http.request_ids import RequestIds
 from hookwright_server.services.principal import Principal
 from hookwright_server.services.sizes import check_payload
 from hookwright_server.services.trigger import Trigger
@@ -73,8 +73,8 @@ class Dispatcher:
         limiter: RateLimiter,
         idempotency: Idempotency,
         trigger: Trigger,
-        request_ids: RequestIds,
         validated_share: float,
+        journal: Journal,
     ) -> None:
         """`read` runs an operation that only reads in a snapshot of its own.
 
@@ -86,29 +86,37 @@ class Dispatcher:
         self._limiter = limiter
         self._idempotency = idempotency
         self._trigger = trigger
-        self._request_ids = request_ids
         self._validated_share = validated_share
+        self._journal = journal
 
     def serve(self, operation: Operation, call: Call, request: Request) -> Answer:
         """The answer to `request`; everything that can be refused becomes a problem."""
-        request_id = self._request_ids.of(request.headers.get("traceparent"))
+        entry = self._journal.begin(
+            operation, operation.method, request.path, request.headers.get("traceparent")
+        )
+        request_id = entry.request_id
         standing: Standing | None = None
         try:
-            principal = self._authenticated(operation, request)
+            principal = entry.principal = self._authenticated(operation, request)
             if principal is not None:
                 standing = self._count(operation, principal, request)
+                if standing.exceeded:
+                    self._journal.limited(standing.policy.name)
                 standing.require()
                 _require_scope(operation, principal)
-            answer = self._run(operation, call, request, principal, request_id)
+            answer = self._run(operation, call, request, entry)
         except Replayed as replayed:
             answer = replayed.answer
         except Exception as error:  # noqa: BLE001 - nothing but a problem may reach the caller
-            answer = refused(refusal_of(error), request_id)
+            refusal = refusal_of(error)
+            self._journal.refused(entry, error, refusal)
+            answer = refused(refusal, request_id)
         headers = {**answer.headers, "X-Request-Id": request_id}
         if answer.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         elif standing is not None:
             headers |= standing.headers()
+        self._journal.end(entry, answer)
         return self._checked(operation, replace(answer, headers=headers))
 
     def _authenticated(self, operation: Operation, request: Request) -> Principal | None:
@@ -134,12 +142,18 @@ class Dispatcher:
         operation: Operation,
         call: Call,
         request: Request,
-        principal: Principal | None,
-        request_id: str,
+        entry: Entry,
     ) -> Answer:
         params = _params(operation, request)
         body, payload = _body(operation, request)
-        context = Context(operation.operation_id, request_id, principal, payload=payload)
+        principal, request_id = entry.principal, entry.request_id
+        context = Context(
+            operation.operation_id,
+            request_id,
+            principal,
+            payload=payload,
+            traceparent=entry.span.traceparent,
+        )
 
         def run(context: Context) -> Answer:
             return success(operation.success_status, call(context, params, body))

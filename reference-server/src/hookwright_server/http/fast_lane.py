@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from flask import Flask
 
 from hookwright_server.domain.contract import Limits
-from hookwright_server.http.answers import Answer, refused
+from hookwright_server.http.answers import Answer
 from hookwright_server.http.dispatch import Dispatcher, Request, refusal_of
 from hookwright_server.http.edge.handlers import Handlers
 from hookwright_server.http.edge.operations import BY_ID
-from hookwright_server.http.request_ids import RequestIds
+from hookwright_server.http.journal import Journal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -33,9 +33,9 @@ _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in H
 class FastLane:
     """Serves `trigger.send` straight from the WSGI environment."""
 
-    def __init__(self, dispatcher: Dispatcher, handlers: Handlers, request_ids: RequestIds) -> None:
+    def __init__(self, dispatcher: Dispatcher, handlers: Handlers, journal: Journal) -> None:
         self._dispatcher = dispatcher
-        self._request_ids = request_ids
+        self._journal = journal
         self._operation = BY_ID["trigger.send"]
         self._call = partial(self._operation.call, handlers)
 
@@ -57,9 +57,9 @@ class FastLane:
         try:
             return self._dispatcher.serve(self._operation, self._call, request)
         except Exception as error:  # noqa: BLE001 - nothing but a problem may reach the caller
-            request_id = self._request_ids.of(request.headers.get("traceparent"))
-            answer = refused(refusal_of(error), request_id)
-            return Answer(answer.status, answer.body, {"X-Request-Id": request_id})
+            given = request.headers.get("traceparent")
+            entry = self._journal.begin(self._operation, "POST", request.path, given)
+            return self._journal.turn_away(entry, refusal_of(error))
 
 
 class LanedFlask(Flask):

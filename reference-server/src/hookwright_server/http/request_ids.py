@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from hookwright_server.clock import Clock
 from hookwright_server.ids import Ids
-
-_TRACEPARENT = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
-)
+from hookwright_server.telemetry.traces import trace_id
 
 
 class RequestIds:
@@ -21,5 +16,4 @@ class RequestIds:
 
     def of(self, traceparent: str | None) -> str:
         """The id of a request that came with this header."""
-        found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
-        return found[1] if found else self._ids.new("req", self._clock.now_ms())
+        return trace_id(traceparent) or self._ids.new("req", self._clock.now_ms())

@@ -15,6 +15,7 @@ from hookwright_server.store import endpoints
 from hookwright_server.store.acceptance import Acceptance, NewDelivery, NewMessage, NewRecord
 from hookwright_server.store.database import Connection, Database
 from hookwright_server.store.errors import StaleSubscriptions
+from hookwright_server.telemetry.meters import SILENT, RequestMeter
 
 _FRESH_FOR_S = 1.0
 _TRIES = 5
@@ -22,12 +23,16 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event as the caller publishes it; `payload` is kept byte for byte."""
+    """An event as the caller publishes it; `payload` is kept byte for byte.
+
+    Its deliveries carry `traceparent` on.
+    """
 
     event_name: str
     payload: bytes
     event_id: str | None
     endpoint_ids: tuple[str, ...] | None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +73,10 @@ Recorder = Callable[[Accepted], NewRecord]
 class Trigger:
     """The service of the tag `trigger`; it makes its own transaction, shared with others'."""
 
-    def __init__(self, parts: Parts, database: Database) -> None:
+    def __init__(self, parts: Parts, database: Database, meter: RequestMeter = SILENT) -> None:
         self._parts = parts
         self._database = database
+        self._meter = meter
         self._cache = _AudienceCache(self._load)
 
     def audience(self, principal: Principal, app_slug: str) -> Audience:
@@ -96,6 +102,7 @@ class Trigger:
             except StaleSubscriptions:
                 self._cache.forget(principal, app_slug)
                 continue
+            self._meter.accepted(len(acceptance.deliveries))
             return accepted
         raise Refusal(
             "unavailable",
@@ -146,6 +153,7 @@ class Trigger:
             len(chosen),
             filtered,
             now_ms,
+            event.traceparent,
         )
         accepted = Accepted(message_id, event.event_name, tuple(d.id for d in deliveries), filtered)
         return (

@@ -6,9 +6,10 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from hookwright_server.telemetry.address import Address
 
 _log = logging.getLogger(__name__)
 
@@ -16,30 +17,6 @@ _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PATIENCE_S = 10.0
 
 Page = Callable[[], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen; port 0 takes a free one."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-def parse_address(text: str) -> Address:
-    """`host:port` or `[ipv6]:port`. Raises ValueError."""
-    host, separator, port = text.rpartition(":")
-    bare = host.removeprefix("[").removesuffix("]")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if not (separator and bare and port.isascii() and port.isdigit() and int(port) < 65_536):
-        raise ValueError(f"{text!r} is not host:port, such as 127.0.0.1:9464")
-    if (":" in bare) != bracketed:
-        raise ValueError(f"{text!r}: write an IPv6 address in brackets, such as [::1]:9464")
-    return Address(bare, int(port))
 
 
 class MetricsListener:

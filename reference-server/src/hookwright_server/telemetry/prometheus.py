@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from prometheus_client import (
     CollectorRegistry,
@@ -25,8 +26,7 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 
 from hookwright_server.telemetry.meters import Limit, LostLease
-
-MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+from hookwright_server.telemetry.watch import MULTIPROCESS_FOLDER
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _REQUEST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -204,7 +204,7 @@ class Exposition:
             GCCollector(registry=own)
         else:
             self._registry = CollectorRegistry()
-            multiprocess.MultiProcessCollector(self._registry, str(self._folder))
+            _collect_folder(self._registry, str(self._folder))
         for collector in shared:
             self._registry.register(collector)
         self._lock = threading.Lock()
@@ -215,6 +215,12 @@ class Exposition:
             if self._folder is not None:
                 _forget_dead(self._folder)
             return generate_latest(self._registry)
+
+
+# It has no annotations.
+_collect_folder = cast(
+    "Callable[[CollectorRegistry, str], object]", multiprocess.MultiProcessCollector
+)
 
 
 def _forget_dead(folder: Path) -> None:

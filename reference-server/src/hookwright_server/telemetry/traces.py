@@ -57,17 +57,17 @@ class _Unrecorded:
         pass
 
 
-_NOTHING = _Unrecorded(None)
+NO_SPAN: Span = _Unrecorded(None)
 
 
 class NoTraces:
     """Keeps nothing and passes nothing on."""
 
     def request(self, operation: str, given: str | None) -> Span:
-        return _NOTHING
+        return NO_SPAN
 
     def attempt(self, parent: str, fields: Fields) -> Span:
-        return _NOTHING
+        return NO_SPAN
 
     def close(self) -> None:
         pass
@@ -78,10 +78,10 @@ class PassOn:
 
     def request(self, operation: str, given: str | None) -> Span:
         if given is None:
-            return _NOTHING
+            return NO_SPAN
         found = _TRACEPARENT.fullmatch(given)
         # Of a later version only the fields of version 00 are known.
-        return _Unrecorded("00-{}-{}-{}".format(*found.groups())) if found else _NOTHING
+        return _Unrecorded("00-{}-{}-{}".format(*found.groups())) if found else NO_SPAN
 
     def attempt(self, parent: str, fields: Fields) -> Span:
         return _Unrecorded(parent)

@@ -40,6 +40,7 @@ class TriggerHandlers:
             payload=context.payload or b"{}",
             event_id=fields.get("event_id"),
             endpoint_ids=None if endpoint_ids is None else tuple(endpoint_ids),
+            traceparent=context.traceparent,
         )
         if context.keyed is None:
             return _document(self._send(context, params, event, None))
