@@ -295,7 +295,7 @@ def _listen(
     from hookwright_server.logs import configure_logging
     from hookwright_server.serving import serve
 
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_style)
     announcement = _Announcement(as_json)
     try:
         code = serve(
