@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -114,6 +115,7 @@ def api_command(*, reuse_port: bool, as_json: bool, **given: Any) -> None:
     no request fails.
     """
     from hookwright_server.serving import ProcessSettings
+    from hookwright_server.telemetry.watch import shared_metrics
 
     settings = _production_settings(**given)
     process = ProcessSettings(
@@ -123,7 +125,8 @@ def api_command(*, reuse_port: bool, as_json: bool, **given: Any) -> None:
         blocking_threads=settings.request_threads,
         stop_notice_s=settings.stop_notice_seconds,
     )
-    _listen(_API, settings, process, {}, as_json=as_json)
+    with nullcontext({}) if settings.metrics_listen is None else shared_metrics() as environment:
+        _listen(_API, settings, process, environment, as_json=as_json)
 
 
 @main.command("worker")
@@ -136,11 +139,12 @@ def worker_command() -> None:
     settings = _production_settings()
     from hookwright_server.keys import KeyProblem
     from hookwright_server.store.errors import StoreError
+    from hookwright_server.telemetry.watch import WatchRefused
     from hookwright_server.wiring import run_worker_process
 
     try:
         run_worker_process(settings)
-    except (StoreError, KeyProblem) as error:
+    except (StoreError, KeyProblem, WatchRefused) as error:
         raise _Problem(str(error)) from error
 
 
