@@ -45,7 +45,6 @@ from hookwright_server.http.handlers.messages import MessagesHandlers
 from hookwright_server.http.handlers.test_clock import TestClockHandlers
 from hookwright_server.http.handlers.trigger import TriggerHandlers
 from hookwright_server.http.idempotency import Idempotency
-from hookwright_server.http.journal import Journal
 from hookwright_server.http.paging import Cursors
 from hookwright_server.http.rate_limit import ProcessRateLimiter, RateLimiter
 from hookwright_server.http.request_ids import RequestIds
@@ -79,11 +78,8 @@ from hookwright_server.store.errors import StoreError, StoreUnavailable
 from hookwright_server.store.migrations import is_current, migrate, version
 from hookwright_server.store.opening import OpenDatabase
 from hookwright_server.store.opening import open_database as open_store
-from hookwright_server.store.queue_depth import queue_depth
 from hookwright_server.store.session import RequestSessions
 from hookwright_server.store.writer import Wake
-from hookwright_server.telemetry.meters import SILENT, WriterMeter
-from hookwright_server.telemetry.watch import Watch, WatchRefused, make_watch
 
 if TYPE_CHECKING:  # the embedded form does without them
     from redis import Redis
@@ -111,7 +107,6 @@ class Server:
     app: Flask
     engine: Engine
     database: Database
-    watch: Watch
     drain_ms: int
 
     def start(self) -> None:
@@ -121,7 +116,6 @@ class Server:
     def stop(self) -> None:
         """Finish what is under way, then let go of the database."""
         self.engine.stop(self.drain_ms)
-        self.watch.close()
         self.database.close()
 
 
@@ -177,7 +171,6 @@ class ApiProcess:
     limiter: RedisRateLimiter
     database: Database
     patient: _PatientStart
-    watch: Watch
 
     def start(self) -> None:
         """Begin to hint at what is due. Without the database it begins too, and is not ready.
@@ -193,7 +186,6 @@ class ApiProcess:
         self.direct.stop()
         self.waker.close()
         self.limiter.close()
-        self.watch.close()
         self.database.close()
 
 
@@ -206,7 +198,6 @@ class WorkerProcess:
     redis: Redis
     resident: Resident
     patient: _PatientStart
-    watch: Watch
     drain_ms: int
 
     def run(self) -> None:
@@ -222,7 +213,6 @@ class WorkerProcess:
         work_on(self.redis, self.resident)
         _end_process_after(self.drain_ms / 1000 + _STOP_GRACE_S)
         self.engine.stop(self.drain_ms)
-        self.watch.close()
         self.database.close()
 
 
@@ -233,14 +223,14 @@ def worker_app() -> Flask:
     Raises StartRefused.
     """
     settings = Settings()
-    configure_logging(settings.log_level, settings.log_style)
+    configure_logging(settings.log_level)
     try:
         account = prepare(settings, "default")
         if account is not None:
             show_account(account, as_json=asked_for_json())
         server = build(settings)
         server.start()
-    except (StoreError, KeyProblem, WatchRefused) as error:
+    except (StoreError, KeyProblem) as error:
         raise StartRefused(str(error)) from error
     register_shutdown(server.stop)
     _spare_the_collector()
@@ -250,11 +240,11 @@ def worker_app() -> Flask:
 def api_app() -> Flask:
     """The WSGI application of one process of `api`. Raises StartRefused."""
     settings = Settings()
-    configure_logging(settings.log_level, settings.log_style)
+    configure_logging(settings.log_level)
     try:
         process = build_api(settings)
         process.start()
-    except (StoreError, KeyProblem, WatchRefused) as error:
+    except (StoreError, KeyProblem) as error:
         raise StartRefused(str(error)) from error
     register_shutdown(process.stop)
     _spare_the_collector()
@@ -262,8 +252,8 @@ def api_app() -> Flask:
 
 
 def run_worker_process(settings: Settings) -> None:
-    """The command `worker`. Raises StoreError, KeyProblem, WatchRefused when it cannot start."""
-    configure_logging(settings.log_level, settings.log_style)
+    """The command `worker`. Raises StoreError and KeyProblem when it cannot start."""
+    configure_logging(settings.log_level)
     process = build_worker(settings)
     _spare_the_collector()
     process.run()
@@ -312,23 +302,12 @@ def open_database(settings: Settings) -> Generator[Database]:
         database.close()
 
 
-def _database(
-    settings: Settings, wake: Wake = lambda: None, meter: WriterMeter = SILENT
-) -> OpenDatabase:
+def _database(settings: Settings, wake: Wake = lambda: None) -> OpenDatabase:
     place = settings.database
     if isinstance(place, PostgresUrl):
-        readers = settings.database_connections - 1
-        return open_store(place.text, wake, readers=readers, meter=meter)
+        return open_store(place.text, wake, readers=settings.database_connections - 1)
     place.parent.mkdir(parents=True, exist_ok=True)
-    return open_store(place, wake, meter=meter)
-
-
-def _watch(settings: Settings) -> Watch:
-    return make_watch(settings.metrics_listen, settings.traces, __version__)
-
-
-def _serve_metrics(watch: Watch, database: Database, clock: Clock) -> None:
-    watch.serve(lambda: database.read(lambda tx: queue_depth(tx, clock.now_ms())), clock.now_ms)
+    return open_store(place, wake)
 
 
 def operators(clock: Clock) -> Accounts:
@@ -343,15 +322,13 @@ def build(settings: Settings) -> Server:
     clock: Clock = SystemClock()
     test_clock = TestClock(clock) if settings.test_clock else None
     waker = MemoryWaker()
-    watch = _watch(settings)
-    database = _database(settings, waker.wake, watch.meters)
+    database = _database(settings, waker.wake)
     parts = _parts(settings, test_clock or clock)
-    engine = _engine(settings, parts, database, waker, watch, alone=True)
+    engine = _engine(settings, parts, database, waker, alone=True)
     app = _application(
         settings,
         parts,
         database,
-        watch,
         send=engine.send,
         test_clock=TestClockService(test_clock, engine),
         readiness=Readiness(
@@ -359,8 +336,7 @@ def build(settings: Settings) -> Server:
         ),
         limiter=ProcessRateLimiter(parts.clock),
     )
-    _serve_metrics(watch, database, parts.clock)
-    return Server(app, engine, database, watch, int(settings.drain_seconds * 1000))
+    return Server(app, engine, database, int(settings.drain_seconds * 1000))
 
 
 def build_api(settings: Settings) -> ApiProcess:
@@ -372,8 +348,7 @@ def build_api(settings: Settings) -> ApiProcess:
     _tell_what_is_open(settings)
     redis = connect(settings.redis_url)
     waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain)
-    watch = _watch(settings)
-    database = _database(settings, waker.wake, watch.meters)
+    database = _database(settings, waker.wake)
     clock: Clock = SystemClock()
     parts = _parts(settings, clock)
     direct = DirectSender(sender_factory(settings, clock))
@@ -382,15 +357,13 @@ def build_api(settings: Settings) -> ApiProcess:
         settings,
         parts,
         database,
-        watch,
         send=direct.send,
         test_clock=TestClockService(None, None),
         readiness=_api_readiness(database, clock, waker.answers),
         limiter=limiter,
     )
     start = _PatientStart(database, parts.vault)
-    _serve_metrics(watch, database, clock)
-    return ApiProcess(app, waker, direct, limiter, database, start, watch)
+    return ApiProcess(app, waker, direct, limiter, database, start)
 
 
 def build_worker(settings: Settings) -> WorkerProcess:
@@ -401,16 +374,14 @@ def build_worker(settings: Settings) -> WorkerProcess:
     _tell_what_is_open(settings)
     redis = connect(settings.redis_url)
     waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain)
-    watch = _watch(settings)
-    database = _database(settings, waker.wake, watch.meters)
+    database = _database(settings, waker.wake)
     clock: Clock = SystemClock()
     parts = _parts(settings, clock)
-    engine = _engine(settings, parts, database, waker, watch, alone=False)
+    engine = _engine(settings, parts, database, waker, alone=False)
     resident = Resident(engine, waker, threading.Event(), settings.drain_slice_seconds)
     start = _PatientStart(database, parts.vault)
     drain_ms = int(settings.drain_seconds * 1000)
-    _serve_metrics(watch, database, clock)
-    return WorkerProcess(engine, database, redis, resident, start, watch, drain_ms)
+    return WorkerProcess(engine, database, redis, resident, start, drain_ms)
 
 
 def _parts(settings: Settings, clock: Clock) -> Parts:
@@ -425,13 +396,7 @@ def _parts(settings: Settings, clock: Clock) -> Parts:
 
 
 def _engine(
-    settings: Settings,
-    parts: Parts,
-    database: Database,
-    waker: Waker,
-    watch: Watch,
-    *,
-    alone: bool,
+    settings: Settings, parts: Parts, database: Database, waker: Waker, *, alone: bool
 ) -> Engine:
     """`alone`: no other process can work on this database."""
     clock, ids = parts.clock, parts.ids
@@ -443,8 +408,6 @@ def _engine(
         waker=waker,
         clock=clock,
         log=AttemptLog(settings.log_style),
-        meter=watch.meters,
-        tracer=watch.tracer,
     )
     limits = EngineLimits(in_flight=settings.max_in_flight, begins_paused=not alone)
     return Engine(tools, limits, on_death=_end_process)
@@ -486,7 +449,6 @@ def _application(
     settings: Settings,
     parts: Parts,
     database: OpenDatabase,
-    watch: Watch,
     *,
     send: Send,
     test_clock: TestClockService,
@@ -498,15 +460,10 @@ def _application(
     secrets = Secrets(clock, ids, parts.random_bytes, parts.vault)
     endpoints = Endpoints(parts, secrets)
     api_keys = ApiKeys(clock, ids, parts.random_bytes)
-    trigger = Trigger(parts, database, watch.meters)
+    trigger = Trigger(parts, database)
     idempotency = Idempotency(database, parts.vault, clock)
     cursors = Cursors(cursor_keys(settings))
-    journal = Journal(
-        RequestIds(clock, ids),
-        watch.meters,
-        watch.tracer,
-        sampled_share=settings.log_published_share,
-    )
+    request_ids = RequestIds(clock, ids)
     preparer = Preparer(parts.vault, clock, __version__)
     tests = EndpointTests(parts, database, endpoints, preparer, send)
     handlers = Handlers(
@@ -528,10 +485,10 @@ def _application(
         limiter=limiter,
         idempotency=idempotency,
         trigger=trigger,
+        request_ids=request_ids,
         validated_share=settings.validate_responses,
-        journal=journal,
     )
-    add_operations(app, dispatcher, handlers, journal)
+    add_operations(app, dispatcher, handlers, request_ids)
     return app
 
 
