@@ -45,6 +45,7 @@ from hookwright_server.http.handlers.messages import MessagesHandlers
 from hookwright_server.http.handlers.test_clock import TestClockHandlers
 from hookwright_server.http.handlers.trigger import TriggerHandlers
 from hookwright_server.http.idempotency import Idempotency
+from hookwright_server.http.journal import Journal
 from hookwright_server.http.paging import Cursors
 from hookwright_server.http.rate_limit import ProcessRateLimiter, RateLimiter
 from hookwright_server.http.request_ids import RequestIds
@@ -78,8 +79,11 @@ from hookwright_server.store.errors import StoreError, StoreUnavailable
 from hookwright_server.store.migrations import is_current, migrate, version
 from hookwright_server.store.opening import OpenDatabase
 from hookwright_server.store.opening import open_database as open_store
+from hookwright_server.store.queue_depth import queue_depth
 from hookwright_server.store.session import RequestSessions
 from hookwright_server.store.writer import Wake
+from hookwright_server.telemetry.meters import SILENT, WriterMeter
+from hookwright_server.telemetry.watch import Watch, WatchRefused, make_watch
 
 if TYPE_CHECKING:  # the embedded form does without them
     from redis import Redis
@@ -107,6 +111,7 @@ class Server:
     app: Flask
     engine: Engine
     database: Database
+    watch: Watch
     drain_ms: int
 
     def start(self) -> None:
@@ -116,6 +121,7 @@ class Server:
     def stop(self) -> None:
         """Finish what is under way, then let go of the database."""
         self.engine.stop(self.drain_ms)
+        self.watch.close()
         self.database.close()
 
 
@@ -171,6 +177,7 @@ class ApiProcess:
     limiter: RedisRateLimiter
     database: Database
     patient: _PatientStart
+    watch: Watch
 
     def start(self) -> None:
         """Begin to hint at what is due. Without the database it begins too, and is not ready.
@@ -186,6 +193,7 @@ class ApiProcess:
         self.direct.stop()
         self.waker.close()
         self.limiter.close()
+        self.watch.close()
         self.database.close()
 
 
@@ -198,6 +206,7 @@ class WorkerProcess:
     redis: Redis
     resident: Resident
     patient: _PatientStart
+    watch: Watch
     drain_ms: int
 
     def run(self) -> None:
@@ -213,6 +222,7 @@ class WorkerProcess:
         work_on(self.redis, self.resident)
         _end_process_after(self.drain_ms / 1000 + _STOP_GRACE_S)
         self.engine.stop(self.drain_ms)
+        self.watch.close()
         self.database.close()
 
 
@@ -223,14 +233,14 @@ def worker_app() -> Flask:
     Raises StartRefused.
     """
     settings = Settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_style)
     try:
         account = prepare(settings, "default")
         if account is not None:
             show_account(account, as_json=asked_for_json())
         server = build(settings)
         server.start()
-    except (StoreError, KeyProblem) as error:
+    except (StoreError, KeyProblem, WatchRefused) as error:
         raise StartRefused(str(error)) from error
     register_shutdown(server.stop)
     _spare_the_collector()
@@ -240,11 +250,11 @@ def worker_app() -> Flask:
 def api_app() -> Flask:
     """The WSGI application of one process of `api`. Raises StartRefused."""
     settings = Settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_style)
     try:
         process = build_api(settings)
         process.start()
-    except (StoreError, KeyProblem) as error:
+    except (StoreError, KeyProblem, WatchRefused) as error:
         raise StartRefused(str(error)) from error
     register_shutdown(process.stop)
     _spare_the_collector()
@@ -252,8 +262,8 @@ def api_app() -> Flask:
 
 
 def run_worker_process(settings: Settings) -> None:
-    """The command `worker`. Raises StoreError and KeyProblem when it cannot start."""
-    configure_logging(settings.log_level)
+    """The command `worker`. Raises StoreError, KeyProblem, WatchRefused when it cannot start."""
+    configure_logging(settings.log_level, settings.log_style)
     process = build_worker(settings)
     _spare_the_collector()
     process.run()
@@ -302,12 +312,23 @@ def open_database(settings: Settings) -> Generator[Database]:
         database.close()
 
 
-def _database(settings: Settings, wake: Wake = lambda: None) -> OpenDatabase:
+def _database(
+    settings: Settings, wake: Wake = lambda: None, meter: WriterMeter = SILENT
+) -> OpenDatabase:
     place = settings.database
     if isinstance(place, PostgresUrl):
-        return open_store(place.text, wake, readers=settings.database_connections - 1)
+        readers = settings.database_connections - 1
+        return open_store(place.text, wake, readers=readers, meter=meter)
     place.parent.mkdir(parents=True, exist_ok=True)
-    return open_store(place, wake)
+    return open_store(place, wake, meter=meter)
+
+
+def _watch(settings: Settings) -> Watch:
+    return make_watch(settings.metrics_listen, settings.traces, __version__)
+
+
+def _serve_metrics(watch: Watch, database: Database, clock: Clock) -> None:
+    watch.serve(lambda: database.read(lambda tx: queue_depth(tx, clock.now_ms())), clock.now_ms)
 
 
 def operators(clock: Clock) -> Accounts:
@@ -322,13 +343,15 @@ def build(settings: Settings) -> Server:
     clock: Clock = SystemClock()
     test_clock = TestClock(clock) if settings.test_clock else None
     waker = MemoryWaker()
-    database = _database(settings, waker.wake)
+    watch = _watch(settings)
+    database = _database(settings, waker.wake, watch.meters)
     parts = _parts(settings, test_clock or clock)
-    engine = _engine(settings, parts, database, waker, alone=True)
+    engine = _engine(settings, parts, database, waker, watch, alone=True)
     app = _application(
         settings,
         parts,
         database,
+        watch,
         send=engine.send,
         test_clock=TestClockService(test_clock, engine),
         readiness=Readiness(
@@ -336,7 +359,8 @@ def build(settings: Settings) -> Server:
         ),
         limiter=ProcessRateLimiter(parts.clock),
     )
-    return Server(app, engine, database, int(settings.drain_seconds * 1000))
+    _serve_metrics(watch, database, parts.clock)
+    return Server(app, engine, database, watch, int(settings.drain_seconds * 1000))
 
 
 def build_api(settings: Settings) -> ApiProcess:
@@ -348,7 +372,8 @@ def build_api(settings: Settings) -> ApiProcess:
     _tell_what_is_open(settings)
     redis = connect(settings.redis_url)
     waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain)
-    database = _database(settings, waker.wake)
+    watch = _watch(settings)
+    database = _database(settings, waker.wake, watch.meters)
     clock: Clock = SystemClock()
     parts = _parts(settings, clock)
     direct = DirectSender(sender_factory(settings, clock))
@@ -357,13 +382,15 @@ def build_api(settings: Settings) -> ApiProcess:
         settings,
         parts,
         database,
+        watch,
         send=direct.send,
         test_clock=TestClockService(None, None),
         readiness=_api_readiness(database, clock, waker.answers),
         limiter=limiter,
     )
     start = _PatientStart(database, parts.vault)
-    return ApiProcess(app, waker, direct, limiter, database, start)
+    _serve_metrics(watch, database, clock)
+    return ApiProcess(app, waker, direct, limiter, database, start, watch)
 
 
 def build_worker(settings: Settings) -> WorkerProcess:
@@ -374,14 +401,16 @@ def build_worker(settings: Settings) -> WorkerProcess:
     _tell_what_is_open(settings)
     redis = connect(settings.redis_url)
     waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain)
-    database = _database(settings, waker.wake)
+    watch = _watch(settings)
+    database = _database(settings, waker.wake, watch.meters)
     clock: Clock = SystemClock()
     parts = _parts(settings, clock)
-    engine = _engine(settings, parts, database, waker, alone=False)
+    engine = _engine(settings, parts, database, waker, watch, alone=False)
     resident = Resident(engine, waker, threading.Event(), settings.drain_slice_seconds)
     start = _PatientStart(database, parts.vault)
     drain_ms = int(settings.drain_seconds * 1000)
-    return WorkerProcess(engine, database, redis, resident, start, drain_ms)
+    _serve_metrics(watch, database, clock)
+    return WorkerProcess(engine, database, redis, resident, start, watch, drain_ms)
 
 
 def _parts(settings: Settings, clock: Clock) -> Parts:
@@ -396,7 +425,13 @@ def _parts(settings: Settings, clock: Clock) -> Parts:
 
 
 def _engine(
-    settings: Settings, parts: Parts, database: Database, waker: Waker, *, alone: bool
+    settings: Settings,
+    parts: Parts,
+    database: Database,
+    waker: Waker,
+    watch: Watch,
+    *,
+    alone: bool,
 ) -> Engine:
     """`alone`: no other process can work on this database."""
     clock, ids = parts.clock, parts.ids
@@ -407,7 +442,9 @@ def _engine(
         make_sender=sender_factory(settings, clock),
         waker=waker,
         clock=clock,
-        log=AttemptLog(settings.log_style),
+        log=AttemptLog(),
+        meter=watch.meters,
+        tracer=watch.tracer,
     )
     limits = EngineLimits(in_flight=settings.max_in_flight, begins_paused=not alone)
     return Engine(tools, limits, on_death=_end_process)
@@ -449,6 +486,7 @@ def _application(
     settings: Settings,
     parts: Parts,
     database: OpenDatabase,
+    watch: Watch,
     *,
     send: Send,
     test_clock: TestClockService,
@@ -460,10 +498,15 @@ def _application(
     secrets = Secrets(clock, ids, parts.random_bytes, parts.vault)
     endpoints = Endpoints(parts, secrets)
     api_keys = ApiKeys(clock, ids, parts.random_bytes)
-    trigger = Trigger(parts, database)
+    trigger = Trigger(parts, database, watch.meters)
     idempotency = Idempotency(database, parts.vault, clock)
     cursors = Cursors(cursor_keys(settings))
-    request_ids = RequestIds(clock, ids)
+    journal = Journal(
+        RequestIds(clock, ids),
+        watch.meters,
+        watch.tracer,
+        sampled_share=settings.log_published_share,
+    )
     preparer = Preparer(parts.vault, clock, __version__)
     tests = EndpointTests(parts, database, endpoints, preparer, send)
     handlers = Handlers(
@@ -485,10 +528,10 @@ def _application(
         limiter=limiter,
         idempotency=idempotency,
         trigger=trigger,
-        request_ids=request_ids,
         validated_share=settings.validate_responses,
+        journal=journal,
     )
-    add_operations(app, dispatcher, handlers, request_ids)
+    add_operations(app, dispatcher, handlers, journal)
     return app
 
 
