@@ -474,6 +474,7 @@ def test_every_attempt_leaves_one_line(lab: DeliveryLab, caplog: pytest.LogCaptu
         "latency_ms": "7",
         "decision": "retry",
         "next_attempt_at": str(lab.store.clock.now + 5_000),
+        "trace": "-",
     } == fields
 
 

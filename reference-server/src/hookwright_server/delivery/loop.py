@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -219,7 +220,7 @@ class DeliveryLoop:
             self._left_behind = True
             return None
         session_id = self._session_id
-        asked_at = self._loop.time()
+        asked_at = time.perf_counter()
         try:
             claim = await self._outbox.claim(
                 session_id, self._rotation, room, self._throttle.limits()
@@ -227,7 +228,7 @@ class DeliveryLoop:
         except SessionLost:
             await self._begin_anew(session_id)
             return await self._claim()
-        self._meter.claimed(len(claim.deliveries), self._loop.time() - asked_at)
+        self._meter.claimed(len(claim.deliveries), time.perf_counter() - asked_at)
         return claim
 
     def _take(self, claim: Claim) -> None:

@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -60,6 +60,8 @@ class PrometheusMeters:
             ("limit",),
             registry=registry,
         )
+        for limit in get_args(Limit):
+            self._refused.labels(limit)
         self._messages = Counter(
             "hookwright_messages_accepted", "Messages committed.", registry=registry
         )
@@ -126,6 +128,8 @@ class PrometheusMeters:
             ("cause",),
             registry=registry,
         )
+        for cause in get_args(LostLease):
+            self._lost.labels(cause)
         self._disabled = Counter(
             "hookwright_endpoints_disabled",
             "Endpoints disabled by their failures.",
