@@ -23,6 +23,7 @@ from hookwright_server.services.principal import Principal
 from hookwright_server.store import idempotency
 from hookwright_server.store.acceptance import NewRecord
 from hookwright_server.store.database import Connection, Database
+from hookwright_server.store.errors import RecordExists
 from hookwright_server.store.idempotency import RecordRow
 
 REPLAYED = {"Idempotency-Replayed": "true"}
@@ -117,7 +118,16 @@ class Idempotency:
         answer = refused(refusal, request_id)
         if not _is_recorded(answer.status):
             return answer
-        return self._database.write(lambda tx: self.within(tx, keyed, request_id, lambda: answer))
+        try:
+            return self._database.write(
+                lambda tx: self.within(tx, keyed, request_id, lambda: answer)
+            )
+        except RecordExists:
+            # Another process accepted the same request at the same moment: that is the answer.
+            found = self.find(keyed)
+            if found is None:
+                raise
+            return self.replay(found, keyed, request_id)
 
     def replay(self, found: RecordRow, keyed: Keyed, request_id: str) -> Answer:
         """The stored answer; refuses another body, and a first request that still runs."""

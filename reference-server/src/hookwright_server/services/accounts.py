@@ -33,7 +33,7 @@ class Accounts:
 
     def create_first(self, tx: Connection, name: str) -> NewAccount | None:
         """An account, unless there is one already."""
-        return None if accounts.exists(tx) else self.create(tx, name)
+        return self.create(tx, name) if accounts.none_yet(tx) else None
 
     def create(self, tx: Connection, name: str) -> NewAccount:
         """An account with an admin key for each environment."""

@@ -48,9 +48,17 @@ class Apps:
     def create(self, tx: Connection, principal: Principal, new: NewApp) -> tuple[AppRow, str]:
         """A new app and its signing secret; slug_taken when the wanted slug is."""
         require_unbound(principal)
-        if new.slug is not None and apps.slug_is_taken(tx, principal.realm, new.slug):
-            raise _slug_taken(new.slug)
-        return self._insert(tx, principal, new, new.slug or self._free_slug(tx, principal, new))
+        wanted = (
+            slug.candidates(slug.from_name(new.name), self._parts.random_bytes)
+            if new.slug is None
+            else (new.slug,)
+        )
+        for app_slug in wanted:
+            if not apps.slug_is_taken(tx, principal.realm, app_slug):
+                made = self._insert(tx, principal, new, app_slug)
+                if made is not None:
+                    return made
+        raise _slug_taken(new.slug or "")
 
     def get_or_create(
         self, tx: Connection, principal: Principal, new: NewApp, app_slug: str
@@ -63,8 +71,11 @@ class Apps:
                 f"{app_slug!r} is no slug to create an app under; name the app.",
                 (Fault("path/app_slug", "pattern", "Use letters a-z, digits and hyphens."),),
             )
-        found = apps.find(tx, principal.realm, app_slug)
-        return (found, None) if found is not None else self._insert(tx, principal, new, app_slug)
+        while (found := apps.find(tx, principal.realm, app_slug)) is None:
+            made = self._insert(tx, principal, new, app_slug)
+            if made is not None:
+                return made
+        return found, None
 
     def update(
         self, tx: Connection, principal: Principal, app_slug: str, patch: dict[str, Any]
@@ -98,7 +109,8 @@ class Apps:
 
     def _insert(
         self, tx: Connection, principal: Principal, new: NewApp, app_slug: str
-    ) -> tuple[AppRow, str]:
+    ) -> tuple[AppRow, str] | None:
+        """The new app and its secret; None when another process took the slug just before."""
         self._parts.check_policy(new.retry_policy)
         check_metadata(new.metadata)
         now_ms = self._parts.clock.now_ms()
@@ -117,12 +129,9 @@ class Apps:
             created_at=now_ms,
             updated_at=now_ms,
         )
-        apps.insert(tx, row)
+        if not apps.insert(tx, row):
+            return None
         return row, self._secrets.create(tx, principal.realm, row.id, None)
-
-    def _free_slug(self, tx: Connection, principal: Principal, new: NewApp) -> str:
-        wanted = slug.candidates(slug.from_name(new.name), self._parts.random_bytes)
-        return next(s for s in wanted if not apps.slug_is_taken(tx, principal.realm, s))
 
 
 def _slug_taken(app_slug: str) -> Refusal:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from hookwright_server.store.database import Connection
+from hookwright_server.store.locking import alone_with
 from hookwright_server.store.tables import accounts
+
+_FIRST = int.from_bytes(b"account1")
 
 
 def exists(tx: Connection, account_id: str | None = None) -> bool:
@@ -14,6 +17,12 @@ def exists(tx: Connection, account_id: str | None = None) -> bool:
     if account_id is not None:
         select = select.where(accounts.c.id == account_id)
     return tx.execute(select).first() is not None
+
+
+def none_yet(tx: Connection) -> bool:
+    """Whether there is no account at all, and no other process is about to make the first."""
+    alone_with(tx, _FIRST)
+    return not exists(tx)
 
 
 def insert(tx: Connection, account_id: str, name: str, created_at: int) -> None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from hookwright_server.store import pages
 from hookwright_server.store.database import Connection
+from hookwright_server.store.locking import for_change
 from hookwright_server.store.realm import Realm
 from hookwright_server.store.tables import accounts, api_keys, apps
 
@@ -71,11 +72,8 @@ def credential(tx: Connection, key_id: str) -> Credential | None:
 def find(tx: Connection, realm: Realm, key_id: str) -> KeyRow | None:
     """The key with this id, if the realm has it."""
     select = sa.select(*_COLUMNS).select_from(_FROM)
-    row = (
-        tx.execute(select.where(realm.owns(api_keys), _LIVE, api_keys.c.id == key_id))
-        .mappings()
-        .one_or_none()
-    )
+    select = select.where(realm.owns(api_keys), _LIVE, api_keys.c.id == key_id)
+    row = tx.execute(for_change(tx, select, api_keys)).mappings().one_or_none()
     return None if row is None else _row(row)
 
 

@@ -10,8 +10,10 @@ import sqlalchemy as sa
 
 from hookwright_server.store import pages
 from hookwright_server.store.database import Connection
+from hookwright_server.store.locking import for_change
 from hookwright_server.store.realm import Realm
 from hookwright_server.store.tables import apps
+from hookwright_server.store.upserts import insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,10 @@ def slug_is_taken(tx: Connection, realm: Realm, slug: str) -> bool:
     return find(tx, realm, slug) is not None
 
 
-def insert(tx: Connection, row: AppRow) -> None:
-    """A new app."""
-    tx.execute(apps.insert().values(_values(row)))
+def insert(tx: Connection, row: AppRow) -> bool:
+    """A new app; False when its slug has just been taken, perhaps by another process."""
+    statement = insert_into(tx, apps).values(_values(row)).on_conflict_do_nothing()
+    return tx.execute(statement).rowcount == 1
 
 
 def update(tx: Connection, row: AppRow) -> None:
@@ -89,7 +92,7 @@ def page(tx: Connection, realm: Realm, query: pages.PageQuery) -> pages.RowPage[
 
 def _one(tx: Connection, realm: Realm, condition: sa.ColumnElement[bool]) -> AppRow | None:
     select = sa.select(*_COLUMNS).where(realm.owns(apps, "id"), _LIVE, condition)
-    row = tx.execute(select).mappings().one_or_none()
+    row = tx.execute(for_change(tx, select, apps)).mappings().one_or_none()
     return None if row is None else _row(row)
 
 

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Backend(Protocol):
-    """How one kind of database runs the writer's transactions. Used by the writer's thread alone."""
+    """How one kind of database runs transactions. Used by the writer's thread alone."""
 
     def transact(self, work: Callable[[Connection], T], *, durable: bool) -> T:
         """Run `work` in one transaction and return its result after the commit.

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from hookwright_server.ids import first_id_at
 from hookwright_server.store import pages
 from hookwright_server.store.database import Connection
+from hookwright_server.store.locking import for_change
 from hookwright_server.store.realm import Realm
 from hookwright_server.store.tables import apps, attempts, deliveries, endpoints
 
@@ -114,7 +115,7 @@ def find(tx: Connection, realm: Realm, app_id: str | None, delivery_id: str) -> 
     select = _SELECT.where(realm.owns(deliveries), deliveries.c.id == delivery_id)
     if app_id is not None:
         select = select.where(deliveries.c.app_id == app_id)
-    row = tx.execute(select).mappings().one_or_none()
+    row = tx.execute(for_change(tx, select, deliveries)).mappings().one_or_none()
     return None if row is None else _row(row)
 
 

@@ -12,6 +12,7 @@ from hookwright_server.domain.health import FAILING_AFTER, Health
 from hookwright_server.domain.subscriptions import matches
 from hookwright_server.store import pages
 from hookwright_server.store.database import Connection
+from hookwright_server.store.locking import for_change
 from hookwright_server.store.realm import Realm
 from hookwright_server.store.tables import apps, endpoints
 
@@ -75,7 +76,7 @@ def find(tx: Connection, realm: Realm, app_id: str, endpoint_id: str) -> Endpoin
     select = _SELECT.where(
         realm.owns(endpoints), endpoints.c.app_id == app_id, endpoints.c.id == endpoint_id
     )
-    row = tx.execute(select).mappings().one_or_none()
+    row = tx.execute(for_change(tx, select, endpoints)).mappings().one_or_none()
     return None if row is None else _row(row)
 
 

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from hookwright_server.store.database import Connection
 from hookwright_server.store.tables import keyring
+from hookwright_server.store.upserts import insert_into
 
 
 def probes(tx: Connection) -> dict[str, bytes]:
@@ -15,8 +16,9 @@ def probes(tx: Connection) -> dict[str, bytes]:
 
 
 def insert(tx: Connection, key_id: str, probe_sealed: bytes) -> None:
-    """Remember a key."""
-    tx.execute(keyring.insert().values(key_id=key_id, probe_sealed=probe_sealed))
+    """Remember a key, unless another process has just done so."""
+    statement = insert_into(tx, keyring).values(key_id=key_id, probe_sealed=probe_sealed)
+    tx.execute(statement.on_conflict_do_nothing())
 
 
 def retire_others(tx: Connection, current: str) -> None:

@@ -36,4 +36,10 @@ def alone_with(tx: Connection, key: int) -> None:
         tx.execute(_LOCK, {"key": key})
 
 
+def alone_now(tx: Connection, key: int) -> bool:
+    """Whether no other transaction holds `key`; if so, hold it until the end."""
+    return not is_shared_writing(tx) or bool(tx.execute(_TRY, {"key": key}).scalar_one())
+
+
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(:key)")
+_TRY = sa.text("SELECT pg_try_advisory_xact_lock(:key)")

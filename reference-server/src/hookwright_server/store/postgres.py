@@ -20,7 +20,8 @@ from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import StoreRefused
 from hookwright_server.store.locking import WRITING
 from hookwright_server.store.postgres_commits import PostgresBackend
-from hookwright_server.store.postgres_driver import BoundedConnection, is_gone, translated
+from hookwright_server.store.postgres_driver import BoundedConnection
+from hookwright_server.store.reading import read_carefully
 from hookwright_server.store.writer import Wake, Writer, WriterLimits
 from hookwright_server.telemetry.meters import SILENT, WriterMeter
 
@@ -64,16 +65,7 @@ class PostgresDatabase:
         self._writer = Writer(PostgresBackend(self.engine), wake, limits, meter)
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        try:
-            return self._read(work)
-        except Exception as error:  # judged below, and raised
-            if not is_gone(error):
-                raise translated(error) from error
-        # The connection was a dead one of the pool, which is empty now. Reading twice is harmless.
-        try:
-            return self._read(work)
-        except Exception as error:
-            raise translated(error) from error
+        return read_carefully(self.read_engine, lambda: self._read(work))
 
     def write(self, work: Callable[[Connection], T]) -> T:
         return self._writer.write(work)

@@ -45,6 +45,8 @@ def reseal_some(tx: Connection, header: bytes, reseal: Reseal, limit: int) -> in
         ).all()
         for key, blob in found:
             values = {place.blob.name: reseal(blob, place.sealed_as(key))}
-            tx.execute(sa.update(place.blob.table).where(place.key == key).values(values))
+            # As it was read: what another process has changed since stays as that one wrote it.
+            unchanged = (place.key == key, place.blob == blob)
+            tx.execute(sa.update(place.blob.table).where(*unchanged).values(values))
         done += len(found)
     return done

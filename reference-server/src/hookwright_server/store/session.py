@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine, exc
+from sqlalchemy import Engine
 
 from hookwright_server.store.database import Connection
-from hookwright_server.store.errors import StoreUnavailable
+from hookwright_server.store.reading import read_carefully
 
 T = TypeVar("T")
 
@@ -32,10 +32,14 @@ class RequestSessions(SQLAlchemy):
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in the snapshot of the present request. Raises StoreUnavailable."""
+        return read_carefully(self._given, lambda: self._read(work))
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
         try:
             return work(self.session.connection())
-        except exc.OperationalError as error:
-            raise StoreUnavailable(f"the database failed: {error.orig}") from error
+        except BaseException:
+            self.session.rollback()  # so that the next try begins with another connection
+            raise
 
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
         return self._given

@@ -21,6 +21,7 @@ from sqlalchemy import event, exc
 from hookwright_server.store.acceptance import Acceptance
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import StoreLocked, StoreRefused, StoreUnavailable
+from hookwright_server.store.reading import read_carefully
 from hookwright_server.store.writer import Wake, Writer, WriterLimits
 from hookwright_server.telemetry.meters import SILENT, WriterMeter
 
@@ -62,11 +63,11 @@ class SqliteDatabase:
         self._writer = Writer(_SqliteBackend(self.engine), wake, limits, meter)
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        try:
-            with self.read_engine.begin() as connection:
-                return work(connection)
-        except exc.OperationalError as error:
-            raise StoreUnavailable(f"the database failed: {error.orig}") from error
+        return read_carefully(self.read_engine, lambda: self._read(work))
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self.read_engine.begin() as connection:
+            return work(connection)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         return self._writer.write(work)

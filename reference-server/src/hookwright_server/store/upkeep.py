@@ -1,4 +1,8 @@
-"""Upkeep in small batches, so that the writer is never held for long."""
+"""Upkeep in small batches, so that the writer is never held for long.
+
+Rows that another process has locked are left out: it is dealing with them, and the next batch
+comes soon.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +40,7 @@ def cancel_for_deleted_endpoints(connection: Connection, now_ms: int, limit: int
         .where(_PENDING)
         .where(deliveries.c.endpoint_id.in_(owners))
         .limit(limit)
+        .with_for_update(skip_locked=True)
     )
     changed = connection.execute(
         sa.update(deliveries)
@@ -54,6 +59,7 @@ def erase_expired_records(connection: Connection, now_ms: int, limit: int) -> in
     """Delete at most `limit` idempotency records past their time; say how many."""
     c = idempotency_records.c
     some = sa.select(c.scope).where(c.expires_at <= now_ms).limit(limit)
+    some = some.with_for_update(skip_locked=True)
     return connection.execute(sa.delete(idempotency_records).where(c.scope.in_(some))).rowcount
 
 
@@ -61,4 +67,5 @@ def erase_expired_secrets(connection: Connection, now_ms: int, limit: int) -> in
     """Delete at most `limit` signing secrets whose overlap has ended; say how many."""
     c = signing_secrets.c
     some = sa.select(c.id).where(c.expires_at <= now_ms).limit(limit)
+    some = some.with_for_update(skip_locked=True)
     return connection.execute(sa.delete(signing_secrets).where(c.id.in_(some))).rowcount

@@ -13,11 +13,14 @@ import sqlalchemy as sa
 
 from hookwright_server.store.database import Connection
 from hookwright_server.store.hot_sql import hot_sql
+from hookwright_server.store.locking import alone_now
 from hookwright_server.store.results import Lease, NewAttempt
 from hookwright_server.store.tables import deliveries, worker_sessions
 
 RENEW_EVERY_MS = 3_000
 DEAD_AFTER_MS = 10_000
+
+_RECOVERY = int.from_bytes(b"takeback")
 
 # A literal, not a parameter: only then does the planner see that the partial index serves.
 _SENDING = deliveries.c.status == sa.literal_column("'sending'")
@@ -83,10 +86,15 @@ def recover(
 ) -> list[Interrupted]:
     """Take back at most `limit` deliveries whose session is gone.
 
+    One process at a time does this, so that nobody takes back what has been taken back and leased
+    anew since it looked; the others take nothing.
+
     Each gets an attempt row `interrupted`, which does not count against its schedule. It stays
     due since the instant at which it was due before: behind a queue that each death lengthens,
     it might wait for ever.
     """
+    if not alone_now(connection, _RECOVERY):
+        return []
     c = deliveries.c
     rows = connection.execute(
         sa.select(deliveries)
