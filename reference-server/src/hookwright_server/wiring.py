@@ -371,13 +371,13 @@ def build_api(settings: Settings) -> ApiProcess:
 
     _tell_what_is_open(settings)
     redis = connect(settings.redis_url)
-    waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain)
     watch = _watch(settings)
+    waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain, watch.meters)
     database = _database(settings, waker.wake, watch.meters)
     clock: Clock = SystemClock()
     parts = _parts(settings, clock)
     direct = DirectSender(sender_factory(settings, clock))
-    limiter = RedisRateLimiter(settings.redis_url, clock)
+    limiter = RedisRateLimiter(settings.redis_url, clock, watch.meters)
     app = _application(
         settings,
         parts,
@@ -400,8 +400,8 @@ def build_worker(settings: Settings) -> WorkerProcess:
 
     _tell_what_is_open(settings)
     redis = connect(settings.redis_url)
-    waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain)
     watch = _watch(settings)
+    waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain, watch.meters)
     database = _database(settings, waker.wake, watch.meters)
     clock: Clock = SystemClock()
     parts = _parts(settings, clock)

@@ -125,7 +125,7 @@ def work_on(redis: Redis, resident: Resident) -> None:
     """Be an RQ worker until `resident.stopping` is set. Returns with the engine paused."""
     global _resident
     _resident = resident
-    trouble = Trouble("worker")
+    trouble = Trouble("worker", resident.waker.meter)
     while not resident.stopping.is_set():
         try:
             _Worker(redis, resident.stopping, trouble).work()

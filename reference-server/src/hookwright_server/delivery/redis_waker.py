@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from hookwright_server.delivery.waker import Listener, MemoryWaker
+from hookwright_server.telemetry.meters import SILENT, RedisMeter
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +52,9 @@ def connect(url: str, *, timeout_s: float = _TIMEOUT_S) -> Redis:
 class Trouble:
     """Counts what went wrong with Redis, and logs it at most every few seconds."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, meter: RedisMeter = SILENT) -> None:
         self._where = where
+        self._meter = meter
         self._logged_at = 0.0
         self.count = 0
         self.now = False
@@ -61,6 +63,7 @@ class Trouble:
         """Redis failed."""
         self.count += 1
         self.now = True
+        self._meter.redis_failed(self._where)
         if time.monotonic() - self._logged_at >= _LOG_EVERY_S:
             self._logged_at = time.monotonic()
             _log.warning(
@@ -82,7 +85,7 @@ class RedisWaker:
     A process that drains calls `receive` in a loop.
     """
 
-    def __init__(self, redis: Redis, ask_for_drain: Ask) -> None:
+    def __init__(self, redis: Redis, ask_for_drain: Ask, meter: RedisMeter = SILENT) -> None:
         self._redis = redis
         self._ask_for_drain = ask_for_drain
         self._local = MemoryWaker()
@@ -90,7 +93,8 @@ class RedisWaker:
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         self._renewed_at = 0.0
-        self.trouble = Trouble("waker")
+        self.meter = meter
+        self.trouble = Trouble("waker", meter)
 
     def wake(self) -> None:
         self._owed.set()

@@ -21,6 +21,7 @@ from redis.retry import Retry
 
 from hookwright_server.clock import Clock
 from hookwright_server.http.rate_limit import Policy, ProcessRateLimiter, Standing, standing
+from hookwright_server.telemetry.meters import SILENT, RedisMeter
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +66,13 @@ class RedisRateLimiter:
     """
 
     def __init__(
-        self, url: str, clock: Clock, *, patience_s: float = 0.05, retry_every_s: float = 0.25
+        self,
+        url: str,
+        clock: Clock,
+        meter: RedisMeter = SILENT,
+        *,
+        patience_s: float = 0.05,
+        retry_every_s: float = 0.25,
     ) -> None:
         """Tries to connect once, for at most a second or two. `url`: redis://, rediss://, unix://.
 
@@ -75,7 +82,7 @@ class RedisRateLimiter:
         self._local = ProcessRateLimiter(clock)
         self._turn = threading.Lock()
         self._waiting: deque[_Question] = deque()
-        self._link = _Link(url, patience_s, retry_every_s)
+        self._link = _Link(url, meter, patience_s, retry_every_s)
 
     def count(self, policy: Policy, *subject: str) -> Standing:
         """See `RateLimiter.count`."""
@@ -136,7 +143,9 @@ class _Connection(Protocol):
 class _Link:
     """One connection, and a thread that makes a new one when it is lost: no request connects."""
 
-    def __init__(self, url: str, patience_s: float, retry_every_s: float) -> None:
+    def __init__(
+        self, url: str, meter: RedisMeter, patience_s: float, retry_every_s: float
+    ) -> None:
         pool = ConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType] - its **kwargs
             url,
             socket_timeout=patience_s,
@@ -145,6 +154,7 @@ class _Link:
             protocol=2,
         )
         self._make = cast("Callable[[], _Connection]", pool.make_connection)
+        self._meter = meter
         self._retry_every_s = retry_every_s
         self._closed = threading.Event()
         self._connection: _Connection | None = None
@@ -162,6 +172,7 @@ class _Link:
         try:
             return cast("list[int]", _exchange(connection, *words))
         except (RedisError, OSError) as error:
+            self._meter.redis_failed("limiter")
             _log.warning("rate_limits_by_process error=%s", type(error).__name__)
         self._connection = None
         connection.disconnect()

@@ -84,7 +84,7 @@ class RedisMeter(Protocol):
     """What uses Redis."""
 
     def redis_failed(self, use: str) -> None:
-        """A call failed and was done without; `use` names the purpose: wake, limit, jobs."""
+        """A call failed and was done without; `use`: waker, limiter or worker."""
         ...
 
 
