@@ -39,12 +39,12 @@ def _of_server(read: Callable[[], T]) -> T:
 
     try:
         return read()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised, translated, by `_raise`
         if not is_gone(error):
             _raise(error)
     try:
         return read()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised, translated, by `_raise`
         _raise(error)
 
 
