@@ -13,7 +13,9 @@ Insert: TypeAlias = postgresql.Insert | sqlite.Insert
 
 
 def insert_into(tx: Connection, table: sa.Table) -> Insert:
-    """An INSERT of the connection's dialect, to which `on_conflict_do_…` can be added."""
-    if tx.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+    """An INSERT of the connection's dialect, to which `on_conflict_do_…` can be added.
+
+    Its result's `rowcount` says whether a row was written.
+    """
+    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    return insert(table).execution_options(preserve_rowcount=True)
