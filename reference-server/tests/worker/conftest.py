@@ -12,16 +12,27 @@ import pytest
 # The tests are no package; this is how they share modules.
 sys.path.append(str(Path(__file__).parent))
 from service_fixtures import NewDatabase
-from worker_lab import Production, Receiver, receiving
+from worker_lab import PreparedDatabase, Production, Receiver, receiving
+
+
+@pytest.fixture(scope="session")
+def prepared() -> PreparedDatabase:
+    """What is done to a database once, and copied."""
+    return PreparedDatabase()
 
 
 @pytest.fixture
 def make_production(
-    tmp_path: Path, new_database: NewDatabase
+    tmp_path: Path, new_database: NewDatabase, prepared: PreparedDatabase
 ) -> Iterator[Callable[[str], Production]]:
     """The production form on a fresh database and the Redis of the URL given."""
     with ExitStack() as stack:
-        yield lambda redis_url: Production(tmp_path, new_database(), redis_url, stack)
+
+        def make(redis_url: str) -> Production:
+            url = new_database(prepared)
+            return Production(tmp_path, url, prepared.key, redis_url, stack)
+
+        yield make
 
 
 @pytest.fixture

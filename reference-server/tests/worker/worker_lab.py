@@ -128,37 +128,28 @@ class Process:
         return self.ended()
 
 
+class PreparedDatabase:
+    """Fills a database with the tables and an account, whose `key` copies of it have too."""
+
+    key = ""
+
+    def __call__(self, url: str) -> None:
+        _run(url, "migrate")
+        self.key = json.loads(_run(url, "account", "create", "lab", "--json"))["live_key"]
+
+
 class Production:
     """One `api`, as many workers as a test starts, and a client's hands."""
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str, stack: ExitStack) -> None:
+    def __init__(
+        self, folder: Path, database_url: str, key: str, redis_url: str, stack: ExitStack
+    ) -> None:
         self._folder = folder
         self._stack = stack
         self._started = 0
-        self._environ = {
-            **os.environ,
-            "HOOKWRIGHT_DATABASE": database_url,
-            "HOOKWRIGHT_REDIS_URL": redis_url,
-            "HOOKWRIGHT_ENCRYPTION_KEYS": _KEY,
-            "HOOKWRIGHT_ALLOW_HTTP": "true",
-            "HOOKWRIGHT_ALLOW_PRIVATE_NETWORKS": "true",
-            "HOOKWRIGHT_DRAIN_SLICE_SECONDS": "2",
-        }
-        self.run("migrate")
-        self._key = json.loads(self.run("account", "create", "lab", "--json"))["live_key"]
+        self._environ = _environ(database_url) | {"HOOKWRIGHT_REDIS_URL": redis_url}
+        self._key = key
         self._has_app = False
-
-    def run(self, *command: str) -> str:
-        """Run a command to its end; what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "hookwright_server", *command],
-            env=self._environ,
-            stdout=subprocess.PIPE,
-            check=True,
-            text=True,
-            timeout=PATIENCE_S,
-        )
-        return done.stdout
 
     def start(self, *command: str, **settings: str) -> Process:
         """Start a command; it ends with the test."""
@@ -204,6 +195,29 @@ class Production:
             for number in range(times)
         ]
         return [each.message_id for each in sent]
+
+
+def _environ(database_url: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "HOOKWRIGHT_DATABASE": database_url,
+        "HOOKWRIGHT_ENCRYPTION_KEYS": _KEY,
+        "HOOKWRIGHT_ALLOW_HTTP": "true",
+        "HOOKWRIGHT_ALLOW_PRIVATE_NETWORKS": "true",
+        "HOOKWRIGHT_DRAIN_SLICE_SECONDS": "2",
+    }
+
+
+def _run(database_url: str, *command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "hookwright_server", *command],
+        env=_environ(database_url),
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    return done.stdout
 
 
 def _end(process: Process) -> None:
