@@ -20,7 +20,7 @@ from hookwright_server.delivery.recorder import Completed, Recorded
 from hookwright_server.delivery.room import Room
 from hookwright_server.domain.outcome import Delivered, Refused, Unreachable
 from hookwright_server.store import tables
-from hookwright_server.store.errors import StoreUnavailable, WriterBusy
+from hookwright_server.store.errors import StoreUnavailable, WriterBusy, WriteUnknown
 
 FAST = '{"delays_seconds": [1, 1], "jitter": 0}'
 
@@ -513,6 +513,33 @@ def test_leases_that_cannot_be_renewed_are_taken_for_lost(lab: DeliveryLab) -> N
         eventually(lambda: [first] != lab.store.rows(tables.worker_sessions))
     finally:
         engine.stop(drain_ms=0)
+
+
+def test_a_claim_that_nobody_saw_committed_is_given_back(lab: DeliveryLab) -> None:
+    """When the answer to a claim's commit is lost its deliveries are sent all the same, once."""
+    failures = iter([WriteUnknown("the connection broke")])
+
+    class Deaf(Outbox):
+        async def claim(
+            self, session_id: str, rotation: Rotation, room: Room, limits: Mapping[str, int]
+        ) -> Claim:
+            claim = await super().claim(session_id, rotation, room, limits)
+            for failure in failures if claim.deliveries else ():
+                raise failure
+            return claim
+
+    app_id = lab.store.app()
+    delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
+    outbox = Deaf(lab.store.database, lab.store.clock, lab.store.ids, alone=True)
+    engine = Engine(replace(lab.tools(), outbox=outbox))
+    engine.start()
+    try:
+        eventually(lambda: lab.store.row(tables.deliveries, delivery_id)["status"] == "delivered")
+    finally:
+        engine.stop(drain_ms=0)
+
+    assert 1 == len(lab.sender.requests)
+    assert [1] == [row["number"] for row in lab.store.rows(tables.attempts)]
 
 
 def test_a_database_in_trouble_only_delays_the_record(lab: DeliveryLab) -> None:

@@ -38,6 +38,10 @@ class InFlight:
         """The tasks of all attempts."""
         return [sending.task for sending in self._sending.values()]
 
+    def keys(self) -> frozenset[Key]:
+        """The keys of all attempts."""
+        return frozenset(self._sending)
+
     def room(self, at_once: int) -> Room:
         """What a claim may take now, at most `at_once`; a copy, safe to hand to another thread."""
         free = self._slots - len(self._sending)

@@ -31,7 +31,7 @@ from hookwright_server.delivery.traced import begin_span, end_span
 from hookwright_server.delivery.waker import Waker
 from hookwright_server.domain.outcome import Unreachable
 from hookwright_server.domain.retry_policy import RetryAt
-from hookwright_server.store.errors import SessionLost, StoreError
+from hookwright_server.store.errors import SessionLost, StoreError, WriteUnknown
 from hookwright_server.store.worker_sessions import DEAD_AFTER_MS, RENEW_EVERY_MS, Interrupted
 from hookwright_server.telemetry.meters import SILENT, DeliveryMeter
 from hookwright_server.telemetry.traces import NO_TRACES, Tracer
@@ -111,6 +111,7 @@ class DeliveryLoop:
         self._timer: asyncio.Handle | None = None
         self._timer_at = 0.0
         self._left_behind = False
+        self._claim_unknown = False
         self._paused = limits.begins_paused
         self._quiet: list[asyncio.Future[None]] = []
         self._session_id = ""
@@ -220,6 +221,10 @@ class DeliveryLoop:
             self._left_behind = True
             return None
         session_id = self._session_id
+        if self._claim_unknown:
+            # Its leases would never end: the session that they hang on lives.
+            await self._outbox.put_back_unknown(session_id, self._in_flight.keys())
+            self._claim_unknown = False
         asked_at = time.perf_counter()
         try:
             claim = await self._outbox.claim(
@@ -228,6 +233,9 @@ class DeliveryLoop:
         except SessionLost:
             await self._begin_anew(session_id)
             return await self._claim()
+        except WriteUnknown:
+            self._claim_unknown = True
+            raise
         self._meter.claimed(len(claim.deliveries), time.perf_counter() - asked_at)
         return claim
 

@@ -7,13 +7,13 @@ waits for it. Every coroutine raises StoreError when the database does not do it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
 from hookwright_server.clock import Clock
 from hookwright_server.delivery import maintenance, recorder
-from hookwright_server.delivery.claim import Claim, Rotation, claim
+from hookwright_server.delivery.claim import Claim, Key, Rotation, claim
 from hookwright_server.delivery.recorder import Completed, Recorded
 from hookwright_server.delivery.room import Room
 from hookwright_server.ids import Ids
@@ -67,6 +67,12 @@ class Outbox:
         """Give back deliveries (by id) that were not sent; due again after `delay_ms`."""
         await self._do(
             lambda c: worker_sessions.release(c, leases, self._clock.now_ms() + delay_ms)
+        )
+
+    async def put_back_unknown(self, session_id: str, known: Collection[Key]) -> None:
+        """Give back what the session leases beside `known`: a claim whose commit nobody saw."""
+        await self._do(
+            lambda c: worker_sessions.release_unknown(c, session_id, known, self._clock.now_ms())
         )
 
     async def take_back(self, own_session: str) -> list[Interrupted]:

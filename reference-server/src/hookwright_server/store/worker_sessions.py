@@ -6,7 +6,7 @@ deliveries are taken back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -146,6 +146,20 @@ def recover(
         )
         for row in rows
     ]
+
+
+def release_unknown(
+    connection: Connection, session_id: str, known: Collection[tuple[str, int]], due_at: int
+) -> None:
+    """Give back what the session leases beside `known` (delivery id and fence): no attempt."""
+    c = deliveries.c
+    rows = connection.execute(
+        sa.select(c.id, c.fence).where(_SENDING).where(c.lease_session == session_id)
+    )
+    leases = {
+        key: Lease(session_id, fence) for key, fence in rows.all() if (key, fence) not in known
+    }
+    release(connection, leases, due_at)
 
 
 def release(connection: Connection, leases: Mapping[str, Lease], due_at: int) -> None:
