@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import http.client
+import secrets
 from collections.abc import Sequence
 from dataclasses import replace as changed
 from typing import Any
@@ -53,11 +54,13 @@ class _StalePreparer(Preparer):
         super().__init__(*arguments)
         self._first: dict[tuple[str, str], Clock] = {}
 
-    def sign(self, target: Target, message_id: str, body: bytes) -> SignedRequest:
+    def sign(
+        self, target: Target, message_id: str, body: bytes, traceparent: str | None = None
+    ) -> SignedRequest:
         now = _Stopped(self._clock.now_ms())
         stale = copy.copy(self)
         stale._clock = self._first.setdefault((target.endpoint_id, message_id), now)  # noqa: SLF001 - a copy of its own
-        return Preparer.sign(stale, target, message_id, body)
+        return Preparer.sign(stale, target, message_id, body, traceparent)
 
 
 def stale_timestamp_on_retries() -> None:
@@ -66,14 +69,30 @@ def stale_timestamp_on_retries() -> None:
 
 
 class _RenamingPreparer(Preparer):
-    def sign(self, target: Target, message_id: str, body: bytes) -> SignedRequest:
+    def sign(
+        self, target: Target, message_id: str, body: bytes, traceparent: str | None = None
+    ) -> SignedRequest:
         del message_id
-        return super().sign(target, Ids().new("msg", self._clock.now_ms()), body)
+        return super().sign(target, Ids().new("msg", self._clock.now_ms()), body, traceparent)
 
 
 def new_webhook_id_per_attempt() -> None:
     """No two attempts can be recognised as the same message."""
     replace(wiring, "Preparer", _RenamingPreparer)
+
+
+class _RetracingPreparer(Preparer):
+    def sign(
+        self, target: Target, message_id: str, body: bytes, traceparent: str | None = None
+    ) -> SignedRequest:
+        del traceparent
+        own = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+        return super().sign(target, message_id, body, own)
+
+
+def begins_a_trace_of_its_own() -> None:
+    """Every attempt carries a trace that nobody began."""
+    replace(wiring, "Preparer", _RetracingPreparer)
 
 
 class _FollowingSender(Sender):

@@ -30,6 +30,7 @@ def main(mutant: str) -> int:
             HOOKWRIGHT_REQUESTS_PER_MINUTE="1000000",
             HOOKWRIGHT_DRAIN_SECONDS="0.2",
             HOOKWRIGHT_LOG_LEVEL="error",
+            HOOKWRIGHT_TRACES="pass",
             PYTHONPATH=os.pathsep.join([str(Path(__file__).parent), *sys.path[1:]]),
         )
         return _serve(mutant)

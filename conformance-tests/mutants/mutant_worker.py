@@ -30,6 +30,7 @@ MUTANTS = {
         broken_decisions.never_retries_network_errors,
         broken_decisions.retries_4xx_forever,
         broken_decisions.retries_too_early,
+        broken_sending.begins_a_trace_of_its_own,
         broken_sending.follows_redirects,
         broken_sending.ignores_the_total_deadline,
         broken_sending.new_webhook_id_per_attempt,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from urllib.parse import urlsplit
 
@@ -181,6 +182,34 @@ def no_compressed_answer_is_asked_for(world: World) -> None:
 
     asked = request.header("accept-encoding")
     require(asked in (None, "identity"), "Accept-Encoding", "absent or identity", asked)
+
+
+@case(
+    id="wire.traceparent-is-the-publishers-or-absent",
+    requirement="WIRE-11",
+    profile="core",
+    kills=["begins-a-trace-of-its-own"],
+)
+def traceparent_is_the_publishers_or_absent(world: World) -> None:
+    """The trace of the publishing request goes on or ends; what may hold secrets ends."""
+    app, hook = world.app(), world.hook()
+    world.endpoint(app, hook)
+    trace = secrets.token_hex(16)
+    given = {
+        "traceparent": f"00-{trace}-{secrets.token_hex(8)}-01",
+        "tracestate": "vendor=private",
+        "baggage": "customer=private",
+    }
+    event = {"event_name": "case.event", "payload": {}}
+    world.api.call("trigger.send", app, expect=202, body=event, headers=given)
+    world.publish(app)
+    requests = hook.wait_for(2, world.patience)
+
+    traces = [request.header("traceparent") for request in requests]
+    told = [found.split("-")[1] for found in traces if found is not None]
+    require(told in ([], [trace]), "trace ids of the deliveries", f"[] or [{trace}]", told)
+    for name in ("tracestate", "baggage"):
+        require_equal([], [r.header(name) for r in requests if r.header(name)], name)
 
 
 @case(id="wire.reserved-headers-are-refused", requirement="WIRE-10", profile="core")
