@@ -14,6 +14,7 @@ from hookwright_server.delivery.room import Room
 from hookwright_server.store import tables
 from hookwright_server.store.claims import Waiting
 from hookwright_server.store.errors import SessionLost
+from hookwright_server.store.targets import Targets
 
 
 def _claim(
@@ -23,12 +24,21 @@ def _claim(
     rotation: Rotation | None = None,
     limits: dict[str, int] | None = None,
     session_id: str = "wrk_one",
+    targets: Targets | None = None,
 ) -> Claim:
     turns = rotation or Rotation()
     if session_id not in [row["id"] for row in lab.store.rows(tables.worker_sessions)]:
         lab.store.session(session_id)
     return lab.store.database.write(
-        lambda c: claim(c, lab.store.clock, session_id, turns, room(budget), limits or {})
+        lambda c: claim(
+            c,
+            lab.store.clock,
+            session_id,
+            turns,
+            room(budget),
+            limits or {},
+            targets or Targets(),
+        )
     )
 
 
@@ -69,7 +79,7 @@ def test_a_dead_session_claims_nothing(lab: DeliveryLab) -> None:
 
     with pytest.raises(SessionLost):
         lab.store.database.write(
-            lambda c: claim(c, lab.store.clock, "wrk_dead", Rotation(), room(1), {})
+            lambda c: claim(c, lab.store.clock, "wrk_dead", Rotation(), room(1), {}, Targets())
         )
 
 

@@ -19,7 +19,7 @@ from hookwright_server.delivery.prepare import Prepared, Preparer
 from hookwright_server.delivery.recorder import Completed, Recorded
 from hookwright_server.delivery.room import Room
 from hookwright_server.domain.outcome import Delivered, Refused, Unreachable
-from hookwright_server.store import tables
+from hookwright_server.store import apps, tables
 from hookwright_server.store.errors import StoreUnavailable, WriterBusy, WriteUnknown
 
 FAST = '{"delays_seconds": [1, 1], "jitter": 0}'
@@ -327,6 +327,7 @@ def test_a_secret_that_does_not_open_delays_without_an_attempt(lab: DeliveryLab)
         lab.settle(engine)
         row = lab.store.row(tables.deliveries, delivery_id)
         lab.signing_secret(app_id, endpoint_id)
+        lab.store.database.write(lambda c: apps.bump_subscriptions(c, app_id))
         lab.pass_time(engine, 60_000)
 
     assert ("pending", 0) == (row["status"], row["attempt_count"])

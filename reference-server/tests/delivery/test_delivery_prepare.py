@@ -12,12 +12,13 @@ from standardwebhooks import Webhook
 from hookwright_server.delivery.claim import ClaimedDelivery, Rotation, claim
 from hookwright_server.delivery.prepare import NotPreparable, Prepared, Preparer
 from hookwright_server.store import tables
+from hookwright_server.store.targets import Targets
 
 
 def _claimed(lab: DeliveryLab) -> ClaimedDelivery:
     lab.store.session("wrk_one")
     result = lab.store.database.write(
-        lambda c: claim(c, lab.store.clock, "wrk_one", Rotation(), room(1), {})
+        lambda c: claim(c, lab.store.clock, "wrk_one", Rotation(), room(1), {}, Targets())
     )
     return result.deliveries[0]
 
@@ -120,7 +121,7 @@ def test_nothing_unsigned_is_prepared(lab: DeliveryLab) -> None:
     lab.store.secret(app_id, endpoint_id, sealed=b"rubbish")
     lab.store.session("wrk_one")
     result = lab.store.database.write(
-        lambda c: claim(c, lab.store.clock, "wrk_one", Rotation(), room(2), {})
+        lambda c: claim(c, lab.store.clock, "wrk_one", Rotation(), room(2), {}, Targets())
     )
 
     for claimed in result.deliveries:

@@ -13,6 +13,7 @@ from hookwright_server.domain.outcome import Delivered, Refused
 from hookwright_server.domain.retry_policy import DisableEndpoint, Exhausted, RetryAt, Succeeded
 from hookwright_server.store import tables
 from hookwright_server.store.results import Lease
+from hookwright_server.store.targets import Targets
 
 
 def _claim(lab: DeliveryLab, count: int = 1) -> list[ClaimedDelivery]:
@@ -22,7 +23,7 @@ def _claim(lab: DeliveryLab, count: int = 1) -> list[ClaimedDelivery]:
         lab.store.deliver(app_id, endpoint_id)
     lab.store.session("wrk_one")
     result = lab.store.database.write(
-        lambda c: claim(c, lab.store.clock, "wrk_one", Rotation(), room(count), {})
+        lambda c: claim(c, lab.store.clock, "wrk_one", Rotation(), room(count), {}, Targets())
     )
     return list(result.deliveries)
 

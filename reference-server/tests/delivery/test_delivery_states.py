@@ -35,6 +35,7 @@ from hookwright_server.store.errors import SessionLost
 from hookwright_server.store.migrations import migrate
 from hookwright_server.store.results import Lease
 from hookwright_server.store.sqlite import SqliteDatabase
+from hookwright_server.store.targets import Targets
 from hookwright_server.store.upkeep import cancel_for_deleted_endpoints
 
 WORKERS = ("wrk_one", "wrk_two")
@@ -72,6 +73,7 @@ class Deliveries(RuleBasedStateMachine):
         self.alive: set[str] = set()
         self.running: dict[str, list[ClaimedDelivery]] = {worker: [] for worker in WORKERS}
         self.rotation = Rotation()
+        self.targets = Targets()
 
     @initialize()
     def set_up(self) -> None:
@@ -117,7 +119,9 @@ class Deliveries(RuleBasedStateMachine):
         """A claim takes due deliveries of open endpoints, at most the free slots of each."""
         try:
             result = self.database.write(
-                lambda c: claim(c, self.store.clock, worker, self.rotation, room(budget), {})
+                lambda c: claim(
+                    c, self.store.clock, worker, self.rotation, room(budget), {}, self.targets
+                )
             )
         except SessionLost:
             assert worker not in self.alive

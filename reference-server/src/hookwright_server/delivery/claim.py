@@ -14,11 +14,12 @@ from typing import TypeVar
 
 from hookwright_server.clock import Clock
 from hookwright_server.delivery.room import Room
-from hookwright_server.store.claims import Leased, Share, Target, Tenant, Waiting, targets
+from hookwright_server.store.claims import Leased, Share, Target, Tenant, Waiting
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import SessionLost
 from hookwright_server.store.hot_sql import hot_sql
 from hookwright_server.store.results import Lease
+from hookwright_server.store.targets import Targets
 
 Turn = TypeVar("Turn", str, Tenant)
 
@@ -145,6 +146,7 @@ def claim(
     rotation: Rotation,
     room: Room,
     limits: Mapping[str, int],
+    targets: Targets,
 ) -> Claim:
     """Lease due deliveries to the session, as many as there is room for.
 
@@ -160,7 +162,7 @@ def claim(
     rotation.looked_to = queue.ended_at
     shares = rotation.deal(queue.waiting, room)
     rows = hot.lease(connection, session_id, now_ms, shares) if shares else []
-    found = targets(connection, {row.endpoint_id for row in rows}, now_ms) if rows else {}
+    found = targets.of(connection, {row.endpoint_id for row in rows}, now_ms) if rows else {}
     return Claim(
         deliveries=tuple(
             ClaimedDelivery(row, found[row.endpoint_id], Lease(session_id, row.fence))

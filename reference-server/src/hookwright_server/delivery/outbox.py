@@ -22,6 +22,7 @@ from hookwright_server.store.claims import Queue
 from hookwright_server.store.database import Connection, Database
 from hookwright_server.store.hot_sql import hot_sql
 from hookwright_server.store.results import Lease
+from hookwright_server.store.targets import Targets
 from hookwright_server.store.worker_sessions import Interrupted
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Outbox:
         self._clock = clock
         self._ids = ids
         self._alone = alone
+        self._targets = Targets()
 
     async def begin(self) -> str:
         """Start a session; returns its id."""
@@ -56,7 +58,8 @@ class Outbox:
     ) -> Claim:
         """See `claim.claim`."""
         return await self._do(
-            lambda c: claim(c, self._clock, session_id, rotation, room, limits), durable=False
+            lambda c: claim(c, self._clock, session_id, rotation, room, limits, self._targets),
+            durable=False,
         )
 
     async def record(self, batch: Sequence[Completed]) -> Recorded:

@@ -8,7 +8,7 @@ from hookwright_server.clock import Clock
 from hookwright_server.domain.signing import generate_secret
 from hookwright_server.domain.vault import Vault
 from hookwright_server.ids import Ids, RandomBytes
-from hookwright_server.store import signing_secrets
+from hookwright_server.store import apps, signing_secrets
 from hookwright_server.store.database import Connection
 from hookwright_server.store.realm import Realm
 
@@ -69,6 +69,7 @@ class Secrets:
         until = now_ms + overlap_seconds * 1000
         signing_secrets.expire_current(tx, app_id, endpoint_id, now_ms, until)
         secret = self.create(tx, realm, app_id, endpoint_id)
+        apps.bump_subscriptions(tx, app_id)
         return Rotated(secret, until if overlap_seconds else None)
 
 

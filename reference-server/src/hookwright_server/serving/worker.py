@@ -23,6 +23,9 @@ from hookwright_server.serving.shutdown import notice_stop, run_shutdown
 from hookwright_server.serving.start import REFUSED_EXIT_CODE, StartRefused
 
 _NEVER_MS = 24 * 3600 * 1000
+# The writer lets go of the interpreter at each step of a statement; every time it would wait for
+# as long as this (Python's default: 5 ms) while another thread computes.
+_SWITCH_S = 0.001
 _LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -56,6 +59,7 @@ class _Server(MTServer):
 def main(argv: Sequence[str] | None = None) -> int:
     """Build the application, serve it until the parent orders the stop, shut it down."""
     options = _parse(argv)
+    sys.setswitchinterval(_SWITCH_S)
     die_with_parent(options.parent_pid)
     server = _build_server(options)
     obey_parent(sys.stdin.fileno(), server.stop, notice_stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -56,9 +57,13 @@ class SealedSecret:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An endpoint as it is at the moment of the claim. Policies are JSON text."""
+    """An endpoint as it is at the moment of the claim. Policies are JSON text.
+
+    From the instant `fresh_until` on other secrets sign, without any change.
+    """
 
     secrets: tuple[SealedSecret, ...]
+    fresh_until: float
     endpoint_id: str
     account_id: str
     environment: str
@@ -101,7 +106,7 @@ def targets(connection: Connection, ids: Collection[str], now_ms: int) -> dict[s
     if by_app:
         secrets |= _secrets(connection, _SHARED, by_app, now_ms)
     # The first columns are the first fields, in order: names cost more than places.
-    return {row[0]: Target(_signing(row, secrets, now_ms), *row[:_PLAIN]) for row in rows}
+    return {row[0]: Target(*_signing(row, secrets, now_ms), *row[:_PLAIN]) for row in rows}
 
 
 _e = endpoints.c
@@ -128,7 +133,7 @@ _ENDPOINTS = (
 )
 _PLAIN = 10
 _VALID = (
-    sa.select(_s.app_id, _s.endpoint_id, _s.id, _s.sealed)
+    sa.select(_s.app_id, _s.endpoint_id, _s.id, _s.sealed, _s.expires_at)
     .where(_s.app_id.in_(sa.bindparam("app_ids", expanding=True)))
     .where(sa.or_(_s.expires_at.is_(None), _s.expires_at > sa.bindparam("now_ms")))
     .order_by(_s.expires_at.is_not(None), _s.id.desc())
@@ -137,12 +142,13 @@ _OWN = _VALID.where(_s.endpoint_id.in_(sa.bindparam("ids", expanding=True)))
 _SHARED = _VALID.where(_s.endpoint_id.is_(None))
 
 _Row = sa.Row[*tuple[Any, ...]]
-_Secrets = dict[tuple[str, str | None], tuple[SealedSecret, ...]]
+_Expiring = tuple[SealedSecret, float]
+_Secrets = dict[tuple[str, str | None], tuple[_Expiring, ...]]
 
 
 def _secrets(
     connection: Connection,
-    statement: sa.Select[str, str | None, str, bytes],
+    statement: sa.Select[str, str | None, str, bytes, int | None],
     app_ids: Collection[str],
     now_ms: int,
     ids: Collection[str] = (),
@@ -151,9 +157,10 @@ def _secrets(
     if ids:
         values["ids"] = list(ids)
     found: _Secrets = {}
-    for app_id, endpoint_id, secret_id, sealed in connection.execute(statement, values):
+    for app_id, endpoint_id, secret_id, sealed, until in connection.execute(statement, values):
         owner = (app_id, endpoint_id)
-        found[owner] = (*found.get(owner, ()), SealedSecret(secret_id, sealed))
+        secret = SealedSecret(secret_id, sealed), math.inf if until is None else until
+        found[owner] = (*found.get(owner, ()), secret)
     return found
 
 
@@ -166,7 +173,11 @@ def _both(row: _Row, now_ms: int) -> bool:
     return row.both_sources_until is not None and row.both_sources_until > now_ms
 
 
-def _signing(row: _Row, secrets: _Secrets, now_ms: int) -> tuple[SealedSecret, ...]:
+def _signing(row: _Row, secrets: _Secrets, now_ms: int) -> tuple[tuple[SealedSecret, ...], float]:
+    """The secrets that sign now, and until when it is these."""
     own, shared = secrets.get((row.app_id, row.id), ()), secrets.get((row.app_id, None), ())
     first, second = (shared, own) if row.signing_source == "app" else (own, shared)
-    return first + second if _both(row, now_ms) else first
+    both = _both(row, now_ms)
+    signing = first + second if both else first
+    ends = [until for _, until in signing] + ([row.both_sources_until] if both else [])
+    return tuple(secret for secret, _ in signing), min(ends, default=math.inf)

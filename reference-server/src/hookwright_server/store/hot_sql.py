@@ -49,6 +49,10 @@ class HotSql(Protocol):
         """Whether the session has not been declared dead, until the end of the transaction."""
         ...
 
+    def versions(self, connection: Connection, ids: Collection[str]) -> dict[str, int]:
+        """The subscriptions version of the app of each endpoint in `ids`."""
+        ...
+
     def leases(self, connection: Connection, ids: Collection[str]) -> dict[str, Lease]:
         """The leases of those deliveries that are being sent by living sessions, locked."""
         ...

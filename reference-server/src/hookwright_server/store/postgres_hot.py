@@ -74,6 +74,9 @@ class PostgresHotSql:
         # `lease` locks the session's row: it cannot die between the two.
         return _driver(connection).execute(sql.SESSION, (session_id,)).fetchone() is not None
 
+    def versions(self, connection: Connection, ids: Collection[str]) -> dict[str, int]:
+        return dict(_driver(connection).execute(sql.VERSIONS, (list(ids),)).fetchall())
+
     def leases(self, connection: Connection, ids: Collection[str]) -> dict[str, Lease]:
         rows = _driver(connection).execute(sql.LEASES, (list(ids),))
         return {key: Lease(session_id, fence) for key, session_id, fence in rows}

@@ -85,6 +85,11 @@ FROM judged
 
 # A loose index scan: one seek per endpoint that has pending rows, however many those are. Its
 # first row is the one that is due first.
+VERSIONS = """
+SELECT endpoints.id, apps.subscriptions_version
+FROM endpoints JOIN apps ON apps.id = endpoints.app_id WHERE endpoints.id = ANY (%s)
+"""
+
 WINDOW = """
 WITH RECURSIVE
 asked(after, now, most) AS (SELECT %s::text, %s::bigint, %s::int),

@@ -104,6 +104,11 @@ WHERE rowid IN (SELECT value FROM json_each(?))
 
 _SESSION = "SELECT 1 FROM worker_sessions WHERE id = ?"
 
+_APP_VERSIONS = """
+SELECT e.id, a.subscriptions_version FROM json_each(?) AS given
+CROSS JOIN endpoints AS e ON e.id = given.value CROSS JOIN apps AS a ON a.id = e.app_id
+"""
+
 _LEASES = """
 SELECT id, lease_session, fence FROM deliveries
 WHERE status = 'sending' AND id IN (SELECT value FROM json_each(?))
@@ -176,6 +181,10 @@ class SqliteHotSql:
 
     def session_lives(self, connection: Connection, session_id: str) -> bool:
         return _driver(connection).execute(_SESSION, (session_id,)).fetchone() is not None
+
+    def versions(self, connection: Connection, ids: Collection[str]) -> dict[str, int]:
+        found = _driver(connection).execute(_APP_VERSIONS, (json.dumps(list(ids)),))
+        return dict(found.fetchall())
 
     def leases(self, connection: Connection, ids: Collection[str]) -> dict[str, Lease]:
         rows = _driver(connection).execute(_LEASES, (json.dumps(list(ids)),))

@@ -1,0 +1,48 @@
+"""Endpoints as claims need them, read again only when their app says that something changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from hookwright_server.store.claims import Target, targets
+from hookwright_server.store.database import Connection
+from hookwright_server.store.hot_sql import hot_sql
+
+_MOST_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    version: int
+    target: Target
+
+
+class Targets:
+    """Keeps targets by the version of their app's endpoints. Belongs to one claimer.
+
+    Every change that a delivery feels makes that version grow: of the endpoint, of the app's
+    retry policy, of signing secrets. What ends by itself, an overlap, is in `Target.fresh_until`.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, _Kept] = {}
+
+    def of(self, connection: Connection, ids: Collection[str], now_ms: int) -> dict[str, Target]:
+        """The endpoints `ids` as they are in this transaction."""
+        versions = hot_sql(connection).versions(connection, ids)
+        found = {
+            endpoint_id: kept.target
+            for endpoint_id, version in versions.items()
+            if (kept := self._kept.get(endpoint_id)) is not None
+            and kept.version == version
+            and now_ms < kept.target.fresh_until
+        }
+        missing = [endpoint_id for endpoint_id in ids if endpoint_id not in found]
+        if missing:
+            if len(self._kept) + len(missing) > _MOST_KEPT:
+                self._kept.clear()
+            for endpoint_id, target in targets(connection, missing, now_ms).items():
+                found[endpoint_id] = target
+                self._kept[endpoint_id] = _Kept(versions[endpoint_id], target)
+        return found

@@ -1,0 +1,68 @@
+"""Targets are kept between claims, and never longer than they are true."""
+
+from __future__ import annotations
+
+from store_lab import StoreLab
+
+from hookwright_server.store import apps, tables
+from hookwright_server.store.claims import Target
+from hookwright_server.store.targets import Targets
+
+
+def _of(lab: StoreLab, targets: Targets, endpoint_id: str) -> Target:
+    return lab.database.read(lambda c: targets.of(c, [endpoint_id], lab.clock.now))[endpoint_id]
+
+
+def _secrets(target: Target) -> list[str]:
+    return [secret.id for secret in target.secrets]
+
+
+def test_a_change_of_the_app_s_endpoints_is_seen(lab: StoreLab) -> None:
+    """Whoever changes what a delivery needs says so, and the next claim reads it."""
+    targets = Targets()
+    app_id = lab.app()
+    endpoint_id = lab.endpoint(app_id, url="http://127.0.0.1:9/before")
+    before = _of(lab, targets, endpoint_id)
+    lab.update(tables.endpoints, endpoint_id, url="http://127.0.0.1:9/after")
+    lab.database.write(lambda c: apps.bump_subscriptions(c, app_id))
+
+    after = _of(lab, targets, endpoint_id)
+
+    assert ("http://127.0.0.1:9/before", "http://127.0.0.1:9/after") == (before.url, after.url)
+
+
+def test_nothing_is_read_while_nothing_changes(lab: StoreLab) -> None:
+    """The very same target serves the next claim."""
+    targets = Targets()
+    endpoint_id = lab.endpoint(lab.app())
+
+    assert _of(lab, targets, endpoint_id) is _of(lab, targets, endpoint_id)
+
+
+def test_an_overlap_ends_by_itself(lab: StoreLab) -> None:
+    """A secret stops to sign at the instant at which it expires, without any change."""
+    targets = Targets()
+    app_id = lab.app()
+    endpoint_id = lab.endpoint(app_id)
+    current = lab.secret(app_id, endpoint_id)
+    old = lab.secret(app_id, endpoint_id, expires_at=lab.clock.now + 1_000)
+
+    during = _of(lab, targets, endpoint_id)
+    lab.clock.now += 1_000
+    afterwards = _of(lab, targets, endpoint_id)
+
+    assert ([current, old], [current]) == (_secrets(during), _secrets(afterwards))
+
+
+def test_the_app_s_secrets_stop_to_sign_beside_the_endpoint_s(lab: StoreLab) -> None:
+    """After a switch of the source both sign, until the time for that is over."""
+    targets = Targets()
+    app_id = lab.app()
+    endpoint_id = lab.endpoint(app_id, both_sources_until=lab.clock.now + 500)
+    own, shared = lab.secret(app_id, endpoint_id), lab.secret(app_id, None)
+
+    during = _of(lab, targets, endpoint_id)
+    lab.clock.now += 500
+    afterwards = _of(lab, targets, endpoint_id)
+
+    assert ([own, shared], [own]) == (_secrets(during), _secrets(afterwards))
