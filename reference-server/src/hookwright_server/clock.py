@@ -43,6 +43,20 @@ class TestClock:
             self._offset_ms = max(self._offset_ms, instant_ms - self._base.now_ms())
 
 
+class FollowingClock:
+    """The machine's clock until it is told which one to follow."""
+
+    def __init__(self) -> None:
+        self._followed: Clock = SystemClock()
+
+    def now_ms(self) -> int:
+        return self._followed.now_ms()
+
+    def follow(self, clock: Clock) -> None:
+        """Show what `clock` shows from now on."""
+        self._followed = clock
+
+
 @dataclass(frozen=True, slots=True)
 class ClockSample:
     """One look at another clock, from `asked_ns` to `answered_ns` of the monotonic one.

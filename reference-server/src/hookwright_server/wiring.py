@@ -17,7 +17,7 @@ from flask import Flask
 
 from hookwright_server import __version__
 from hookwright_server.announce import asked_for_json, show_account
-from hookwright_server.clock import Clock, SystemClock, TestClock
+from hookwright_server.clock import Clock, FollowingClock, SystemClock, TestClock
 from hookwright_server.delivery.attempt_log import AttemptLog
 from hookwright_server.delivery.direct import DirectSender
 from hookwright_server.delivery.engine import Engine, EngineLimits, Tools
@@ -80,6 +80,7 @@ from hookwright_server.store.migrations import is_current, migrate, version
 from hookwright_server.store.opening import OpenDatabase
 from hookwright_server.store.opening import open_database as open_store
 from hookwright_server.store.queue_depth import queue_depth
+from hookwright_server.store.server_clock import ClockKeeper, server_clock
 from hookwright_server.store.session import RequestSessions
 from hookwright_server.store.writer import Wake
 from hookwright_server.telemetry.meters import SILENT, WriterMeter
@@ -126,11 +127,16 @@ class Server:
 
 
 class _PatientStart:
-    """Processes of the production form begin in any order, also before Postgres and `migrate`."""
+    """Processes of the production form begin in any order, also before Postgres and `migrate`.
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    As soon as the database is there, `clock` follows its clock.
+    """
+
+    def __init__(self, database: Database, vault: Vault, clock: FollowingClock) -> None:
         self._database = database
         self._vault = vault
+        self._clock = clock
+        self._keeper: ClockKeeper | None = None
 
     def check_soon(self) -> None:
         """Check the keys now, or later on a thread. Raises KeyProblem when it can be told now."""
@@ -148,6 +154,11 @@ class _PatientStart:
                 return False
         return True
 
+    def close(self) -> None:
+        """Look at the database's clock no more."""
+        if self._keeper is not None:
+            self._keeper.stop()
+
     def _check(self) -> None:
         try:
             self.done_before(threading.Event(), lambda: None)
@@ -161,10 +172,18 @@ class _PatientStart:
             if not self._database.read(is_current):
                 return "its tables are missing or old: run `hookwright-server migrate`"
             check_keys(self._database, self._vault)
+            self._follow_clock()
             begin()
         except StoreError as error:
             return str(error)
         return ""
+
+    def _follow_clock(self) -> None:
+        if self._keeper is None:
+            clock = server_clock(self._database)
+            self._clock.follow(clock)
+            self._keeper = ClockKeeper(clock)
+            self._keeper.start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +213,7 @@ class ApiProcess:
         self.waker.close()
         self.limiter.close()
         self.watch.close()
+        self.patient.close()
         self.database.close()
 
 
@@ -223,6 +243,7 @@ class WorkerProcess:
         _end_process_after(self.drain_ms / 1000 + _STOP_GRACE_S)
         self.engine.stop(self.drain_ms)
         self.watch.close()
+        self.patient.close()
         self.database.close()
 
 
@@ -374,7 +395,7 @@ def build_api(settings: Settings) -> ApiProcess:
     watch = _watch(settings)
     waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain, watch.meters)
     database = _database(settings, waker.wake, watch.meters)
-    clock: Clock = SystemClock()
+    clock = FollowingClock()
     parts = _parts(settings, clock)
     direct = DirectSender(sender_factory(settings, clock))
     limiter = RedisRateLimiter(settings.redis_url, clock, watch.meters)
@@ -388,7 +409,7 @@ def build_api(settings: Settings) -> ApiProcess:
         readiness=_api_readiness(database, clock, waker.answers),
         limiter=limiter,
     )
-    start = _PatientStart(database, parts.vault)
+    start = _PatientStart(database, parts.vault, clock)
     _serve_metrics(watch, database, clock)
     return ApiProcess(app, waker, direct, limiter, database, start, watch)
 
@@ -403,11 +424,11 @@ def build_worker(settings: Settings) -> WorkerProcess:
     watch = _watch(settings)
     waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain, watch.meters)
     database = _database(settings, waker.wake, watch.meters)
-    clock: Clock = SystemClock()
+    clock = FollowingClock()
     parts = _parts(settings, clock)
     engine = _engine(settings, parts, database, waker, watch, alone=False)
     resident = Resident(engine, waker, threading.Event(), settings.drain_slice_seconds)
-    start = _PatientStart(database, parts.vault)
+    start = _PatientStart(database, parts.vault, clock)
     drain_ms = int(settings.drain_seconds * 1000)
     _serve_metrics(watch, database, clock)
     return WorkerProcess(engine, database, redis, resident, start, watch, drain_ms)
