@@ -14,6 +14,8 @@ import pytest
 from service_fixtures import RunningService, StartService
 from worker_lab import APP, Process, Production, Receiver, until
 
+from hookwright import HookwrightError
+
 pytestmark = pytest.mark.needs_service("postgres", "redis")
 
 Make = Callable[[str], Production]
@@ -77,14 +79,21 @@ def test_a_renewal_under_load_accepts_every_event(
 ) -> None:
     """SIGHUP while events are published, without a retry by the client: no request fails."""
     production = make_production(redis_url)
-    api = production.start_api(2)
+    plenty = str(10**6)
+    api = production.start_api(
+        2, HOOKWRIGHT_REQUESTS_PER_MINUTE=plenty, HOOKWRIGHT_MESSAGES_PER_SECOND=plenty
+    )
     production.endpoint(receiver)
-    over, published = threading.Event(), list[str]()
+    over, published, failed = threading.Event(), list[str](), list[Exception]()
     client = production.client.with_options(max_retries=0)
 
     def publish() -> None:
         while not over.is_set():
-            sent = client.trigger.send(APP, event_name="order.paid", payload={})
+            try:
+                sent = client.trigger.send(APP, event_name="order.paid", payload={})
+            except HookwrightError as error:
+                failed.append(error)
+                return
             published.append(sent.message_id)
 
     threads = [threading.Thread(target=publish) for _ in range(4)]
@@ -95,8 +104,7 @@ def test_a_renewal_under_load_accepts_every_event(
     _changed_pids(api)
     _changed_pids(api)
     seen = len(published)
-    until(lambda: len(published) > seen + 40)
-    failed = [thread for thread in threads if not thread.is_alive()]
+    until(lambda: failed or len(published) > seen + 40)
     over.set()
     for thread in threads:
         thread.join()

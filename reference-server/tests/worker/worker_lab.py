@@ -166,9 +166,9 @@ class Production:
         self._stack.callback(_end, process)
         return process
 
-    def start_api(self, processes: int = 1) -> Process:
+    def start_api(self, processes: int = 1, **settings: str) -> Process:
         """Start `api` and wait until it answers."""
-        api = self.start("api", "--port", "0", "--processes", str(processes), "--json")
+        api = self.start("api", "--port", "0", "--processes", str(processes), "--json", **settings)
         assert api.popen.stdout is not None
         self.url: str = json.loads(api.popen.stdout.readline())["url"]
         self.client = self._stack.enter_context(Hookwright(self._key, base_url=self.url))
