@@ -104,8 +104,10 @@ def _engine(
 ) -> sa.Engine:
     try:
         parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
-    except exc.ArgumentError as error:
-        raise StoreRefused("HOOKWRIGHT_DATABASE is no URL of a Postgres database") from error
+    except (exc.ArgumentError, ValueError) as error:
+        raise StoreRefused(
+            "this is no URL of a Postgres database: postgresql://user:password@host:5432/name"
+        ) from error
     milliseconds = {
         "lock_timeout": times.lock_s,
         "statement_timeout": times.statement_s,
