@@ -53,7 +53,7 @@ def test_api_works_without_redis_and_workers(
     until(lambda: "failing" == _ready(production)[1]["checks"]["redis"])
     published = production.publish(5)
     checks.append(_ready(production)[1]["checks"])
-    pending = production.client.deliveries.list(APP, status="pending")
+    pending = production.client.deliveries.list(APP, status=["pending"])
 
     needed = {"database": "ok", "migrations": "ok"}
     assert [
