@@ -205,6 +205,8 @@ def _environ(database_url: str) -> dict[str, str]:
         "HOOKWRIGHT_ALLOW_HTTP": "true",
         "HOOKWRIGHT_ALLOW_PRIVATE_NETWORKS": "true",
         "HOOKWRIGHT_DRAIN_SLICE_SECONDS": "2",
+        "HOOKWRIGHT_MESSAGES_PER_SECOND": "100000",
+        "HOOKWRIGHT_REQUESTS_PER_MINUTE": "1000000",
     }
 
 
