@@ -122,6 +122,33 @@ def test_claimers_share_what_is_due(opened: Opened) -> None:
     assert {"delivered"} == {row["status"] for row in labs[0].rows(tables.deliveries)}
 
 
+def test_a_claim_under_way_counts(opened: Opened) -> None:
+    """What one worker is about to lease, another one takes no free slots for."""
+    one, other = (StoreLab(opened(), seed) for seed in range(2))
+    app_id = one.app()
+    endpoint_id = one.endpoint(app_id, max_concurrency=3)
+    for _ in range(10):
+        one.deliver(app_id, endpoint_id)
+    one.session("wrk_one")
+    other.session("wrk_other")
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow_claim(connection: Connection) -> Claim:
+        found = claim(connection, one.clock, "wrk_one", Rotation(), _room(9), {}, Targets())
+        entered.set()
+        leave.wait(10)
+        return found
+
+    claiming = one.database.submit(slow_claim)
+    assert entered.wait(10)
+    during = _claimed(other, "wrk_other", Rotation())
+    leave.set()
+    claiming.result(10)
+    after = _claimed(other, "wrk_other", Rotation())
+
+    assert [3, 0, 0] == [len(c.deliveries) for c in (claiming.result(), during, after)]
+
+
 def test_an_endpoint_that_another_worker_is_claiming_is_left_to_it(opened: Opened) -> None:
     """The second worker waits for nothing, takes nothing of it, and looks again soon."""
     one, other = (StoreLab(opened(), seed) for seed in range(2))

@@ -35,6 +35,10 @@ pytestmark = pytest.mark.needs_service("postgres")
 Opened = Callable[[], OpenDatabase]
 
 
+def _ask(connection: Connection) -> None:
+    connection.execute(sa.text("SELECT 1"))
+
+
 def _lose_the_answer(connection: BoundedConnection) -> None:
     """The server commits, and nobody hears of it."""
     psycopg.Connection.commit(connection)
@@ -90,11 +94,12 @@ def test_a_broken_commit_that_nobody_can_tell_is_called_unknown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While the server cannot be asked, the caller is not told that nothing was written."""
-    lab = StoreLab(opened())
+    database = opened()
+    lab = StoreLab(database)
     app_id = lab.app()
     monkeypatch.setattr(PostgresBackend, "_asked", lambda *_: None)
     monkeypatch.setattr("hookwright_server.store.postgres_commits._ASK_EVERY_S", 0)
-    backend = PostgresBackend(lab.database.engine, asked_for_s=0.0)
+    backend = PostgresBackend(database.engine, asked_for_s=0.0)
     break_commit(_lose_the_answer)
 
     with pytest.raises(WriteUnknown):
@@ -139,13 +144,12 @@ def test_an_absent_server_is_unavailable(postgres_place: str) -> None:
     """Opening needs no server; everything else is refused as a 503."""
     database = open_database("postgresql://nobody@127.0.0.1:1/nothing")
 
-    for ask in (
-        lambda: database.read(lambda c: c.execute(sa.text("SELECT 1"))),
-        lambda: database.write(lambda c: c.execute(sa.text("SELECT 1"))),
-        database.submit(lambda c: c.execute(sa.text("SELECT 1"))).result,
-    ):
-        with pytest.raises(StoreUnavailable):
-            ask()
+    with pytest.raises(StoreUnavailable):
+        database.read(_ask)
+    with pytest.raises(StoreUnavailable):
+        database.write(_ask)
+    with pytest.raises(StoreUnavailable):
+        database.submit(_ask).result(10)
     database.close()
 
 
