@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -125,7 +125,9 @@ def api_command(*, reuse_port: bool, as_json: bool, **given: Any) -> None:
         blocking_threads=settings.request_threads,
         stop_notice_s=settings.stop_notice_seconds,
     )
-    with nullcontext({}) if settings.metrics_listen is None else shared_metrics() as environment:
+    with ExitStack() as stack:
+        shared = settings.metrics_listen is not None
+        environment = stack.enter_context(shared_metrics()) if shared else {}
         _listen(_API, settings, process, environment, as_json=as_json)
 
 
@@ -165,9 +167,9 @@ def migrate(database: str | None) -> None:
 
 
 @main.command()
-@click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="SQLite file.")
+@click.option("--database", help="SQLite file or postgresql:// URL.  [default: hookwright.db]")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def doctor(database: Path | None, as_json: bool) -> None:
+def doctor(database: str | None, as_json: bool) -> None:
     """Look for anything wrong with a database, running or not, and say what to do.
 
     Changes nothing. Ends with 1 when there is a fault; notices, which pass by themselves, are
@@ -177,11 +179,8 @@ def doctor(database: Path | None, as_json: bool) -> None:
     from hookwright_server.doctor import document, examine, lines
     from hookwright_server.store.errors import StoreError
 
-    settings = _settings(database=database)
-    if settings.is_shared:
-        raise _Problem("the doctor looks at SQLite files; HOOKWRIGHT_DATABASE is Postgres")
     try:
-        report = examine(settings, SystemClock())
+        report = examine(_settings(database=database), SystemClock())
     except StoreError as error:
         raise _Problem(str(error)) from error
     if as_json:
@@ -193,7 +192,7 @@ def doctor(database: Path | None, as_json: bool) -> None:
 
 @main.group()
 def account() -> None:
-    """Make accounts and keys, while the server is stopped."""
+    """Make accounts and keys; with a SQLite file while the server is stopped."""
 
 
 @account.command("create")
@@ -319,9 +318,10 @@ def _listen(
 
 
 def _usable_cpus() -> int:
-    if sys.platform == "linux":
+    try:
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
 
 
 def _worker_environment(settings: Settings, as_json: bool) -> dict[str, str]:

@@ -15,11 +15,11 @@ from typing import Any
 from hookwright_server.clock import Clock
 from hookwright_server.domain.vault import Vault, VaultError
 from hookwright_server.keys import KeyProblem, load_vault
-from hookwright_server.settings import Settings
+from hookwright_server.settings import PostgresUrl, Settings
 from hookwright_server.store.audit import EXAMPLES, Finding
 from hookwright_server.store.inspection import Inspection, Sealed, inspect
+from hookwright_server.store.server_inspection import inspect_server
 
-_LEVELS = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
 _REPORT = "This is a fault of the server: keep a copy of the file and report it with these ids."
 _RESTART = "Restart the server: it takes such deliveries back at once."
 
@@ -29,6 +29,7 @@ ADVICE = {
     "journal_mode": "Stop everything that has the file open and start the server: it sets WAL "
     "or says why it cannot.",
     "synchronous": "Update the server: it must commit with synchronous=FULL.",
+    "durability": "Set them to `on` in the configuration of Postgres, and reload it.",
     "schema": "`hookwright-server migrate` brings an older database up to date; a newer one needs "
     "a newer server.",
     "keys": "Restore the key file, or set HOOKWRIGHT_ENCRYPTION_KEYS.",
@@ -55,9 +56,9 @@ ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the doctor found; `server_pid` is the process that has the database open."""
+    """What the doctor found; `server_pid` is the process that has the SQLite file open."""
 
-    database: Path
+    database: Path | PostgresUrl
     server_pid: int | None
     inspection: Inspection
     findings: tuple[Finding, ...]
@@ -70,9 +71,11 @@ class Report:
 
 def examine(settings: Settings, clock: Clock) -> Report:
     """Look at the database of `settings`. Raises StoreRefused when there is none."""
-    database = settings.database_file
-    seen = inspect(database, clock.now_ms())
-    server_pid = _server_pid(database)
+    database = settings.database
+    if isinstance(database, PostgresUrl):
+        seen, server_pid = inspect_server(database.text), None
+    else:
+        seen, server_pid = inspect(database, clock.now_ms()), _server_pid(database)
     findings = [*seen.findings, *_durability(seen), *_unsealed(settings, seen.sealed)]
     return Report(
         database=database,
@@ -90,8 +93,7 @@ def document(report: Report) -> dict[str, Any]:
         "database": str(report.database),
         "server_pid": report.server_pid,
         "schema": seen.schema,
-        "journal_mode": seen.journal_mode,
-        "synchronous": _LEVELS.get(seen.synchronous, "unknown"),
+        **seen.durability,
         "deliveries": dict(seen.statuses),
         "oldest_due_seconds": None if seen.oldest_due_ms is None else seen.oldest_due_ms / 1000,
         "findings": [
@@ -104,8 +106,10 @@ def lines(report: Report) -> Iterator[str]:
     """The report for people."""
     told = document(report)
     yield f"database      {told['database']}  (schema {told['schema']})"
-    yield f"server        {_server_text(report.server_pid)}"
-    yield f"durability    journal_mode={told['journal_mode']}, synchronous={told['synchronous']}"
+    if isinstance(report.database, Path):
+        yield f"server        {_server_text(report.server_pid)}"
+    shown = ", ".join(f"{name}={value}" for name, value in report.inspection.durability.items())
+    yield f"durability    {shown}"
     counts = ", ".join(f"{count} {status}" for status, count in report.inspection.statuses.items())
     yield f"deliveries    {counts or 'none'}"
     due = told["oldest_due_seconds"]
@@ -121,7 +125,7 @@ def lines(report: Report) -> Iterator[str]:
 
 
 def _durability(seen: Inspection) -> Iterator[Finding]:
-    level = _LEVELS.get(seen.synchronous, "unknown")
+    level = seen.durability.get("synchronous", "FULL")
     if seen.schema is not None and level != "FULL":
         meaning = "commits do not reach the disk before they are answered"
         yield Finding("synchronous", meaning, 1, (level,), is_fault=True)

@@ -1,4 +1,4 @@
-"""All that can be seen of a SQLite database from outside, while a server may have it open."""
+"""All that can be seen of a database from outside, while a server may have it open."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from hookwright_server.store.database import Connection
 from hookwright_server.store.sqlite import durability, read_only_engine
 from hookwright_server.store.tables import deliveries, endpoints, keyring, signing_secrets
 
+_LEVELS = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
+_UNKNOWN = {"journal_mode": "unknown", "synchronous": "unknown"}
+
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
@@ -27,11 +30,12 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found. `oldest_due_ms`: how long the delivery that has waited longest is due."""
+    """What was found. `durability`: what decides whether a commit outlives a loss of power, by
+    the database's own names. `oldest_due_ms`: how long the delivery that has waited longest is due.
+    """
 
     schema: str | None
-    journal_mode: str
-    synchronous: int
+    durability: Mapping[str, str]
     findings: tuple[Finding, ...]
     statuses: Mapping[str, int] = field(default_factory=dict[str, int])
     oldest_due_ms: int | None = None
@@ -39,33 +43,41 @@ class Inspection:
 
 
 def inspect(path: Path, now_ms: int) -> Inspection:
-    """Look at everything in one snapshot. Raises StoreRefused when there is no such file."""
+    """Look at everything in a SQLite file, in one snapshot.
+
+    Raises StoreRefused when there is no such file.
+    """
     engine = read_only_engine(path)
     try:
         journal_mode, synchronous = durability(path)
+        modes = {"journal_mode": journal_mode, "synchronous": _LEVELS.get(synchronous, "unknown")}
         with engine.connect() as connection:
-            return _inspect(connection, now_ms, journal_mode, synchronous)
+            return inspect_tables(connection, now_ms, durability=modes)
     except (exc.DatabaseError, engine.dialect.loaded_dbapi.DatabaseError) as error:
         told = str(error.orig) if isinstance(error, exc.DatabaseError) else str(error)
         damaged = Finding("integrity", "the database file is damaged", 1, (told,), is_fault=True)
-        return Inspection(None, "unknown", -1, (damaged,))
+        return Inspection(None, _UNKNOWN, (damaged,))
     finally:
         engine.dispose()
 
 
-def _inspect(
-    connection: Connection, now_ms: int, journal_mode: str, synchronous: int
+def inspect_tables(
+    connection: Connection,
+    now_ms: int,
+    *,
+    durability: Mapping[str, str],
+    found: tuple[Finding, ...] = (),
 ) -> Inspection:
+    """Look at the rows, in the connection's transaction; `found` has been found before."""
     schema = migrations.version(connection)
     if schema != migrations.HEAD:
         meaning = f"the tables are of schema {schema}, this version works on {migrations.HEAD}"
         finding = Finding("schema", meaning, 1, (str(schema),), is_fault=True)
-        return Inspection(schema, journal_mode, synchronous, (finding,))
+        return Inspection(schema, durability, (*found, finding))
     return Inspection(
         schema,
-        journal_mode,
-        synchronous,
-        tuple(audit(connection, now_ms)),
+        durability,
+        (*found, *audit(connection, now_ms)),
         _statuses(connection),
         _oldest_due_ms(connection, now_ms),
         _sealed(connection),
