@@ -235,16 +235,19 @@ def test_recovery_is_the_backlog_and_something_new() -> None:
 
     assert found.backlog_s == pytest.approx(22.01 - 10.05)
     assert found.fresh_s == pytest.approx(11.16 - 10.05)
-    assert found.seconds == found.backlog_s
-    assert found.alone
+    assert found.through_all_s == found.since_last_s == found.backlog_s
 
 
-def test_overlapping_faults_are_not_alone() -> None:
-    """A fault that comes before another was recovered from is told."""
+def test_a_further_fault_restarts_the_clock_if_it_delays() -> None:
+    """Both times are told; a fault that delays no delivery restarts nothing."""
     evidence = _with(_without(_sound(), "two", "msg_10"), _receipt("two", 10, 22.0))
-    evidence = replace(evidence, faults=[*evidence.faults, _fault(12.0, "redis")])
+    light = replace(_fault(20.0, "redis"), delays=False)
+    faults = [*evidence.faults, _fault(12.0, "postgres"), light]
 
-    assert [False, False] == [each.alone for each in judge(evidence).recoveries]
+    found = judge(replace(evidence, faults=faults)).recoveries
+
+    assert pytest.approx([22.01 - 12] * 2 + [22.01 - 20]) == [each.since_last_s for each in found]
+    assert pytest.approx(22.01 - 10.05) == found[0].through_all_s
 
 
 @given(st.lists(st.tuples(st.integers(0, 29), st.sampled_from(ENDPOINTS)), unique=True, max_size=8))

@@ -42,6 +42,7 @@ class Fault:
     `recovers_from`: from when recovery counts, the kill itself or the end of what lasted.
     `touches`: the parts that it disturbs; a link's are both its ends. `lingers_s`: how long after
     `ended` it may still be felt, because somebody holds a connection that is dead.
+    `delays`: deliveries can come to a stop by it, so that the recovery from others begins anew.
     `requests_open` and `unsettled` are what was in flight when it began.
     """
 
@@ -54,6 +55,7 @@ class Fault:
     requests_open: int
     unsettled: int
     lingers_s: float = 2.0
+    delays: bool = True
 
     @property
     def counts(self) -> bool:
@@ -177,7 +179,9 @@ def judge(evidence: Evidence) -> Verdict:
             if error.status != 503 or not error.retry_after
         ],
         "not_recovered": [
-            f"{each.fault.kind} at {each.fault.target}" for each in found if each.seconds is None
+            f"{each.fault.kind} at {each.fault.target}"
+            for each in found
+            if each.since_last_s is None
         ],
         "late_recoveries": _late(found),
         "unfinished": [f"{evidence.unfinished} deliveries"] if evidence.unfinished else [],
@@ -203,13 +207,14 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 
 def _late(found: Sequence[Recovery]) -> list[str]:
-    times = sorted(each.seconds for each in found if each.seconds is not None)
+    known = [(each.since_last_s, each.fault) for each in found if each.since_last_s is not None]
+    times = sorted(seconds for seconds, _ in known)
     if not times or percentile(times, 0.99) <= RECOVERY_LIMIT_S:
         return []
     return [
-        f"{each.seconds:.1f} s after {each.fault.kind} at {each.fault.target}"
-        for each in found
-        if each.seconds is not None and each.seconds > RECOVERY_LIMIT_S
+        f"{seconds:.1f} s after {fault.kind} at {fault.target}"
+        for seconds, fault in known
+        if seconds > RECOVERY_LIMIT_S
     ]
 
 

@@ -2,7 +2,8 @@
 
 A fault is recovered from when everything that had been accepted before has been delivered, and a
 message published after it has been delivered as well. The time counts from the end of the fault,
-or from the kill, and goes on through whatever further faults come in between.
+or from the kill. Where another fault that delays deliveries comes before that, both times are
+told: from the last such fault, and through all of them.
 """
 
 from __future__ import annotations
@@ -25,15 +26,16 @@ _NEVER = float("inf")
 class Recovery:
     """`backlog_s`: until the last delivery that was due or under way had been made; 0: none was.
     `fresh_s`: until the first message published later had been delivered everywhere.
-    `alone`: no other fault was active or not yet recovered from meanwhile. None: it never came to that."""
+    `since_last_s`: until both, from the last fault that came before that and delays deliveries.
+    None: it never came to that."""
 
     fault: Fault
     backlog_s: float | None
     fresh_s: float | None
-    alone: bool
+    since_last_s: float | None
 
     @property
-    def seconds(self) -> float | None:
+    def through_all_s(self) -> float | None:
         if self.backlog_s is None or self.fresh_s is None:
             return None
         return max(self.backlog_s, self.fresh_s)
@@ -60,23 +62,27 @@ def recoveries(
         if p.outcome == "ok" and p.message_id is not None
     ]
     backlog, fresh = _Backlog(events), _Fresh(events)
-    times = [
-        (backlog.cleared_at(f.recovers_from), fresh.flowed_at(f.recovers_from)) for f in faults
-    ]
-    spans = [(f.began, max(f.ended, *both)) for f, both in zip(faults, times, strict=True)]
-    return [
-        Recovery(
-            fault,
-            _since(fault, cleared_at),
-            _since(fault, flowed_at),
-            alone=sum(began < span[1] and ended > span[0] for began, ended in spans) == 1,
+    restarts = sorted(fault.recovers_from for fault in faults if fault.delays)
+    found: list[Recovery] = []
+    for fault in faults:
+        since = fault.recovers_from
+        cleared_at, flowed_at = backlog.cleared_at(since), fresh.flowed_at(since)
+        end = max(cleared_at, flowed_at)
+        before = bisect_right(restarts, end)
+        last = max(since, restarts[before - 1]) if before else since
+        found.append(
+            Recovery(
+                fault,
+                _span(since, cleared_at),
+                _span(since, flowed_at),
+                _span(last, end),
+            )
         )
-        for fault, (cleared_at, flowed_at), span in zip(faults, times, spans, strict=True)
-    ]
+    return found
 
 
-def _since(fault: Fault, at: float) -> float | None:
-    return None if at == _NEVER else max(0.0, at - fault.recovers_from)
+def _span(since: float, at: float) -> float | None:
+    return None if at == _NEVER else max(0.0, at - since)
 
 
 class _Backlog:

@@ -1,0 +1,192 @@
+"""The stage in the embedded form: `serve` on one SQLite file, on a disk that can be filled."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hookwright import AsyncHookwright
+from hookwright.webhooks import Webhook
+from hookwright_benchmarks.faults.checker import Part, Transition
+from hookwright_benchmarks.faults.cluster import (
+    BEHAVIOURS,
+    ENDPOINT,
+    SETTINGS,
+    free_port,
+    responds,
+)
+from hookwright_benchmarks.faults.evidence import Stored
+from hookwright_benchmarks.faults.kinds import Act, Kind
+from hookwright_benchmarks.faults.programs import Program
+from hookwright_benchmarks.faults.publisher import APP, Publisher
+from hookwright_benchmarks.faults.small_disk import SmallDisk, possible
+from hookwright_benchmarks.kill_campaign.evidence import statuses, stored_messages, unfinished
+from hookwright_benchmarks.kill_campaign.sink import Sink
+
+_DISK_MB = 160
+
+
+@dataclass(slots=True)
+class EmbeddedArena:
+    """See `Arena`."""
+
+    sink: Sink
+    program: Program
+    database: Path
+    port: int
+    api_key: str
+    kinds: Sequence[Kind]
+    endpoint_names: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def endpoints(self) -> Sequence[str]:
+        return tuple(BEHAVIOURS)
+
+    def publisher(self, per_second: float, seed: int) -> Publisher:
+        return Publisher([self.port], self.api_key, per_second, seed)
+
+    async def heal(self) -> None:
+        """Every fault here undoes itself."""
+
+    async def unfinished(self) -> int:
+        try:
+            return await asyncio.to_thread(unfinished, self.database)
+        except sqlite3.OperationalError as error:
+            raise OSError(str(error)) from error
+
+    async def stop(self) -> Mapping[str, int]:
+        return {"serve": await self.program.stop()}
+
+    def stored(self) -> Stored:
+        messages = stored_messages(self.database, self.endpoint_names)
+        return Stored(messages, {}, statuses(self.database), _findings(self.database))
+
+    def transitions(self) -> Iterable[Transition]:
+        """None are written down: there is one process only."""
+        return ()
+
+
+@asynccontextmanager
+async def embedded(folder: Path, seed: int) -> AsyncGenerator[EmbeddedArena]:
+    """A server that is ready; where this user may, its disk fills up as well."""
+    async with AsyncExitStack() as stack:
+        disk = stack.enter_context(SmallDisk(folder / "disk", _DISK_MB)) if possible() else None
+        database = (disk.folder if disk else folder) / "hookwright.db"
+        sink = stack.enter_context(Sink(BEHAVIOURS, seed))
+        port = free_port()
+        program = _program(folder, database, port)
+        program.start()
+        stack.push_async_callback(program.kill)
+        await program.ready()
+        key = _live_key(folder / "serve.log")
+        arena = EmbeddedArena(sink, program, database, port, key, _kinds(program, disk))
+        await _furnish(arena)
+        yield arena
+
+
+def _program(folder: Path, database: Path, port: int) -> Program:
+    arguments = ("serve", "--port", str(port), "--database", str(database), "--json")
+    return Program(
+        "serve",
+        (sys.executable, "-m", "hookwright_server", *arguments),
+        {**os.environ, **SETTINGS},
+        folder / "serve.log",
+        lambda: responds(port),
+    )
+
+
+def _live_key(log: Path) -> str:
+    for line in log.read_text().splitlines():
+        if '"account_created"' in line:
+            return str(json.loads(line)["live_key"])
+    raise RuntimeError(f"{log} names no key")
+
+
+async def _furnish(arena: EmbeddedArena) -> None:
+    base_url = f"http://127.0.0.1:{arena.port}"
+    async with AsyncHookwright(arena.api_key, base_url=base_url, max_retries=8) as client:
+        await client.apps.create(slug=APP, name="Fault campaign")
+        for name in BEHAVIOURS:
+            url = f"http://127.0.0.1:{arena.sink.port}/{name}"
+            endpoint = await client.endpoints.create(APP, url=url, **ENDPOINT)
+            arena.endpoint_names[endpoint.id] = name
+            arena.sink.verifiers[name] = Webhook(endpoint.signing_secret or "")
+
+
+def _kinds(program: Program, disk: SmallDisk | None) -> list[Kind]:
+    async def kill(_rng: random.Random) -> None:
+        program.signal(signal.SIGKILL)
+
+    async def kill_parent(_rng: random.Random) -> None:
+        program.signal(signal.SIGKILL, whole=False)
+
+    async def kill_worker(_rng: random.Random) -> None:
+        for pid in program.children():
+            os.kill(pid, signal.SIGKILL)
+
+    async def pause(_rng: random.Random) -> None:
+        program.signal(signal.SIGSTOP)
+
+    async def go_on(_rng: random.Random) -> None:
+        program.signal(signal.SIGCONT)
+
+    async def restart(_rng: random.Random) -> None:
+        await program.replace()
+
+    async def ready(_rng: random.Random) -> None:
+        await program.ready()
+
+    touches: frozenset[Part] = frozenset({"api", "worker"})
+
+    def kind(
+        name: str, begin: Act, end: Act, hold_s: tuple[float, float] = (0, 0), weight: float = 1
+    ) -> Kind:
+        from_begin = end is ready
+        return Kind(
+            name, "deliveries", "serve", touches, begin, end, hold_s, from_begin, weight, 4.0, True
+        )
+
+    kinds = [
+        kind("SIGKILL of all", kill, ready),
+        kind("SIGKILL of the parent", kill_parent, ready),
+        kind("SIGKILL of the worker", kill_worker, ready),
+        kind("SIGTERM and start", restart, ready),
+        kind("SIGSTOP, short", pause, go_on, (0.3, 2.0)),
+        kind("SIGSTOP, longer than a lease", pause, go_on, (10.5, 12.0), 0.5),
+    ]
+    if disk is not None:
+
+        async def fill(_rng: random.Random) -> None:
+            await asyncio.to_thread(disk.fill)
+
+        async def empty(_rng: random.Random) -> None:
+            disk.empty()
+            await program.ready()
+
+        kinds.append(kind("disk full", fill, empty, (0.5, 3.0), 3))
+    return kinds
+
+
+def _findings(database: Path) -> list[str]:
+    doctor = subprocess.run(
+        [sys.executable, "-m", "hookwright_server", "doctor", "--json"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HOOKWRIGHT_DATABASE": str(database)},
+    )
+    if doctor.returncode == 0:
+        return []
+    told = json.loads(doctor.stdout) if doctor.stdout else {"findings": []}
+    faults = [f"{one['check']}: {one['meaning']}" for one in told["findings"] if one["is_fault"]]
+    return faults or [f"doctor ended with {doctor.returncode}: {doctor.stderr[-200:]}"]
