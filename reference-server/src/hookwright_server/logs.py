@@ -144,7 +144,6 @@ class _Instants:
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _PLAIN = re.compile(r"[!#-<>-~]+")  # visible ASCII without `"` and `=`
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def _word(value: Value) -> str:
@@ -155,6 +154,6 @@ def _word(value: Value) -> str:
 
 
 def _escaped(text: str) -> str:
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
-    return _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)

@@ -20,7 +20,7 @@ _COUNTS = sa.text(
         SELECT endpoint_id, count(*) AS pending,
             sum(CASE WHEN next_attempt_at <= :now_ms THEN 1 ELSE 0 END) AS due
         FROM (SELECT endpoint_id, next_attempt_at FROM deliveries
-              WHERE status = 'pending' ORDER BY endpoint_id LIMIT :most) AS some
+              WHERE status = 'pending' LIMIT :most) AS counted
         GROUP BY endpoint_id
     ) AS p
     JOIN endpoints AS e ON e.id = p.endpoint_id
