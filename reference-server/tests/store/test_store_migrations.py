@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 
 from hookwright_server.store import tables
 from hookwright_server.store.errors import StoreRefused
 from hookwright_server.store.migrations import HEAD, is_current, migrate
 from hookwright_server.store.migrations.upgrade import head
+from hookwright_server.store.opening import OpenDatabase
 from hookwright_server.store.sqlite import SqliteDatabase
 
 
@@ -40,6 +43,22 @@ def test_migrations_build_what_the_tables_say(empty: SqliteDatabase) -> None:
 
     assert _schema(declared) == _schema(empty.engine)
     declared.dispose()
+
+
+@pytest.mark.needs_service("postgres")
+def test_migrations_build_what_the_tables_say_on_postgres(
+    opened: Callable[[], OpenDatabase],
+) -> None:
+    """The comparison of alembic finds nothing to change, and text is compared by its bytes."""
+    with opened().engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert [] == compare_metadata(context, tables.metadata)
+
+        collations = sa.text(
+            "SELECT DISTINCT collation_name FROM information_schema.columns"
+            " WHERE table_schema = 'public' AND data_type = 'text'"
+        )
+        assert ["C"] == connection.scalars(collations).all()
 
 
 def test_migrating_again_changes_nothing(empty: SqliteDatabase) -> None:

@@ -5,10 +5,15 @@ Two databases of `opened` are two processes: each has its own writer and connect
 
 from __future__ import annotations
 
+import os
+import signal
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -29,6 +34,9 @@ from hookwright_server.store.opening import OpenDatabase, open_database
 from hookwright_server.store.postgres import PostgresDatabase, PostgresTimeouts
 from hookwright_server.store.postgres_commits import PostgresBackend
 from hookwright_server.store.postgres_driver import BoundedConnection
+
+if TYPE_CHECKING:
+    from service_fixtures import StartService
 
 pytestmark = pytest.mark.needs_service("postgres")
 
@@ -72,6 +80,14 @@ def break_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Non
     return plan
 
 
+@pytest.fixture
+def cluster_folder() -> Iterator[Path]:
+    """Where a cluster outlives its server; the user postgres cannot reach pytest's folders."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "cluster"
+
+
 @pytest.mark.parametrize("how", [_lose_the_answer, _lose_the_question])
 def test_a_broken_commit_is_found_out(
     opened: Opened, break_commit: Callable[[Callable[..., None]], None], how: Callable[..., None]
@@ -97,9 +113,9 @@ def test_a_broken_commit_that_nobody_can_tell_is_called_unknown(
     database = opened()
     lab = StoreLab(database)
     app_id = lab.app()
-    monkeypatch.setattr(PostgresBackend, "_asked", lambda *_: None)
+    monkeypatch.setattr(PostgresBackend, "_noted", lambda _: None)
     monkeypatch.setattr("hookwright_server.store.postgres_commits._ASK_EVERY_S", 0)
-    backend = PostgresBackend(database.engine, asked_for_s=0.0)
+    backend = PostgresBackend(database.engine, "a writer", asked_for_s=0.0)
     break_commit(_lose_the_answer)
 
     with pytest.raises(WriteUnknown):
@@ -108,6 +124,56 @@ def test_a_broken_commit_that_nobody_can_tell_is_called_unknown(
         )
 
     assert "new" == lab.row(tables.apps, app_id)["name"]
+
+
+def test_a_killed_server_loses_nothing_that_was_accepted(
+    start_service: StartService, cluster_folder: Path
+) -> None:
+    """SIGKILL of Postgres under load: what was answered is there, the rest was refused in time."""
+    service = start_service("postgres", folder=cluster_folder)
+    migrated(service.url)
+    databases = [open_database(service.url, readers=2) for _ in range(2)]
+    labs = [StoreLab(database, seed) for seed, database in enumerate(databases)]
+    app_id = labs[0].app()
+    endpoint_id = labs[0].endpoint(app_id)
+    accepted: list[str] = []
+    refused: list[Exception] = []
+    ended = threading.Event()
+
+    def publish(lab: StoreLab) -> None:
+        while not ended.is_set():
+            acceptance = lab.acceptance(app_id, [endpoint_id])
+            try:
+                lab.database.accept(acceptance)
+                accepted.append(acceptance.message.id)
+            except (StoreUnavailable, WriteUnknown) as error:
+                refused.append(error)
+                time.sleep(0.01)
+
+    with ThreadPoolExecutor(4) as pool:
+        publishing = [pool.submit(publish, lab) for lab in labs * 2]
+        _until(lambda: len(accepted) > 50)
+        os.kill(service.pid, signal.SIGKILL)
+        _until(lambda: bool(refused))
+        start_service("postgres", folder=cluster_folder, port=service.port)
+        before = len(accepted)
+        _until(lambda: len(accepted) > before + 50)
+        ended.set()
+    for future in publishing:
+        future.result()
+
+    present = {row["id"] for row in labs[0].rows(tables.messages)}
+    assert set() == set(accepted) - present
+    assert present == {row["message_id"] for row in labs[0].rows(tables.deliveries)}
+    for database in databases:
+        database.close()
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.005)
 
 
 def test_a_dead_connection_of_the_pool_is_no_failure(opened: Opened) -> None:

@@ -69,6 +69,17 @@ def test_expired_records_are_erased(lab: StoreLab) -> None:
     assert [b"\x02"] == [row["scope"] for row in lab.rows(tables.idempotency_records)]
 
 
+def test_silent_writers_are_erased(lab: StoreLab) -> None:
+    """A process that has written nothing for a day is gone, or begins its row anew."""
+    day_ms = 86_400_000
+    for writer_id, seen_at in (("gone", lab.clock.now - day_ms - 1), ("here", lab.clock.now)):
+        row = {"id": writer_id, "number": 1, "seen_at": seen_at}
+        lab.database.write(lambda c, row=row: c.execute(tables.writers.insert().values(row)))
+
+    assert 1 == _do(lab, upkeep.erase_silent_writers)
+    assert "gone" not in {row["id"] for row in lab.rows(tables.writers)}
+
+
 def test_expired_secrets_are_erased(lab: StoreLab) -> None:
     """A rotated secret is gone once its overlap has ended; current ones stay."""
     app_id = lab.app()

@@ -10,6 +10,7 @@ from hookwright_server.store.upkeep import (
     cancel_for_deleted_endpoints,
     erase_expired_records,
     erase_expired_secrets,
+    erase_silent_writers,
 )
 
 BATCH = 500
@@ -21,6 +22,7 @@ CHORES: tuple[Chore, ...] = (
     cancel_for_deleted_endpoints,
     erase_expired_records,
     erase_expired_secrets,
+    erase_silent_writers,
 )
 
 

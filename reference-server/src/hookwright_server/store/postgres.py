@@ -19,7 +19,7 @@ from hookwright_server.store.acceptance import Acceptance
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import StoreRefused
 from hookwright_server.store.locking import WRITING
-from hookwright_server.store.postgres_commits import PostgresBackend
+from hookwright_server.store.postgres_commits import PostgresBackend, new_writer_id
 from hookwright_server.store.postgres_driver import BoundedConnection
 from hookwright_server.store.reading import read_carefully
 from hookwright_server.store.writer import Wake, Writer, WriterLimits
@@ -58,11 +58,11 @@ class PostgresDatabase:
         Raises StoreRefused when `url` is none.
         """
         times = timeouts or PostgresTimeouts()
-        self.engine = _engine(url, _WRITING, times, connections=1, spare=1).execution_options(
-            **{WRITING: True}
-        )
-        self.read_engine = _engine(url, _READING, times, connections=readers, spare=0)
-        self._writer = Writer(PostgresBackend(self.engine), wake, limits, meter)
+        name = new_writer_id()
+        writing = _engine(url, name, _WRITING, times, connections=1, spare=1)
+        self.engine = writing.execution_options(**{WRITING: True})
+        self.read_engine = _engine(url, _READER, _READING, times, connections=readers, spare=0)
+        self._writer = Writer(PostgresBackend(self.engine, name), wake, limits, meter)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         return read_carefully(self.read_engine, lambda: self._read(work))
@@ -91,6 +91,7 @@ class PostgresDatabase:
 
 # A plan may be kept from a time when a table was nearly empty, so sequential scans are ruled out
 # where speed is a promise; compiling a plan costs more than any of these statements.
+_READER = "hookwright-reader"
 _COMMON = {"jit": "off"}
 _WRITING = _COMMON | {"enable_seqscan": "off"}
 _READING = _COMMON | {
@@ -100,7 +101,13 @@ _READING = _COMMON | {
 
 
 def _engine(
-    url: str, settings: dict[str, str], times: PostgresTimeouts, *, connections: int, spare: int
+    url: str,
+    name: str,
+    settings: dict[str, str],
+    times: PostgresTimeouts,
+    *,
+    connections: int,
+    spare: int,
 ) -> sa.Engine:
     try:
         parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
@@ -122,7 +129,7 @@ def _engine(
         pool_use_lifo=True,
         connect_args={
             "connect_timeout": times.connect_s,
-            "application_name": "hookwright-server",
+            "application_name": name,
             "options": " ".join(f"-c {name}={value}" for name, value in every.items()),
             "keepalives_idle": 5,
             "keepalives_interval": 2,

@@ -1,15 +1,17 @@
 """Transactions on Postgres, of which it is known whether they were committed.
 
 When the connection breaks during COMMIT, the server may have committed and its answer may be
-lost. Then the server is asked what became of the transaction (`pg_xact_status`), by its number,
-which was learned just before: "committed" is an answer like any other, "aborted" means that
-nothing was written and all of it can be run again. Only while the server cannot be asked for
-some seconds is the outcome unknown, and then it is said so. See decision 0011.
+lost. So each transaction that writes also writes its number into the one row that this process
+has in `writers`. After a break that row is read, once the lost transaction is over: it holds the
+number, or nothing was written and all of it can be run again. Only while the server cannot be
+asked for some seconds is the outcome unknown, and then it is said so. (Decision 0013: why the
+server's own transaction ids do not tell.)
 """
 
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Callable
 from typing import TypeVar, cast
@@ -34,6 +36,25 @@ _PAUSE_S = 0.02
 _ASKED_FOR_S = 5.0
 _ASK_EVERY_S = 0.05
 
+# The condition is true when the transaction has written something before this.
+_NOTE = """
+INSERT INTO writers AS w (id, number, seen_at)
+SELECT %s::text, %s::bigint, (extract(epoch FROM now()) * 1000)::bigint
+WHERE pg_current_xact_id_if_assigned() IS NOT NULL
+ON CONFLICT (id) DO UPDATE SET number = excluded.number, seen_at = excluded.seen_at
+"""
+# Waits for the lost transaction, which holds the row.
+_NOTED = sa.text("""
+INSERT INTO writers AS w (id, number, seen_at)
+VALUES (:id, 0, CAST(extract(epoch FROM now()) * 1000 AS bigint))
+ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
+RETURNING w.number
+""")
+_END_OTHERS = sa.text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = :name AND pid <> pg_backend_pid()"
+)
+
 
 class _NotCommittedError(StoreUnavailable):
     """The connection broke, and the server says that nothing was written."""
@@ -43,10 +64,17 @@ class PostgresBackend:
     """See `Backend`. The lease of a claim is as durable as anything else here: a server that
     came back without it would hand a delivery out twice."""
 
-    def __init__(self, engine: sa.Engine, *, asked_for_s: float = _ASKED_FOR_S) -> None:
-        """`asked_for_s`: how long the server is asked what became of a broken commit."""
+    def __init__(
+        self, engine: sa.Engine, writer_id: str, *, asked_for_s: float = _ASKED_FOR_S
+    ) -> None:
+        """`writer_id` is also the application name of the engine's connections, and no other's.
+
+        `asked_for_s`: how long the server is asked what became of a broken commit.
+        """
         self._engine = engine
+        self._writer_id = writer_id
         self._asked_for_s = asked_for_s
+        self._number = 0
 
     def transact(self, work: Callable[[Connection], T], *, durable: bool) -> T:
         was_gone = False
@@ -56,7 +84,7 @@ class PostgresBackend:
             except WriteUnknown:
                 raise
             except Exception as error:
-                if _is_away(error):
+                if is_gone(error) or isinstance(error, _NotCommittedError):
                     # Once: it may have been this connection alone, from before a restart.
                     if was_gone:
                         raise translated(error) from error
@@ -74,62 +102,52 @@ class PostgresBackend:
         return translated(error)
 
     def _once(self, work: Callable[[Connection], T]) -> T:
+        self._number += 1
         connection = self._engine.connect()
         raw = cast("BoundedConnection", connection.connection.driver_connection)
         try:
             transaction = connection.begin()
             result = work(connection)
-            number = _number(raw)
-            process = raw.info.backend_pid
+            raw.execute(_NOTE, (self._writer_id, self._number))
             try:
                 transaction.commit()
             except Exception as error:
                 if not raw.closed:
                     raise  # the server has answered, and the answer is no
-                _log.warning("commit_broken transaction=%s error=%r", number, error)
-                lost = number
+                _log.warning("commit_broken error=%r", error)
             else:
                 return result
         finally:
             if raw.closed:
                 connection.invalidate()  # nobody may find it in the pool
             connection.close()
-        if lost is not None:
-            self._find_out(lost, process)
+        self._find_out()
         return result
 
-    def _find_out(self, number: str, process: int) -> None:
-        """Return when the transaction was committed. Raises WriteUnknown."""
+    def _find_out(self) -> None:
+        """Return when the last transaction was committed. Raises WriteUnknown."""
         until = time.monotonic() + self._asked_for_s
-        while (status := self._asked(number, process)) != "committed":
-            if status == "aborted":
-                raise _NotCommittedError
+        while (noted := self._noted()) is None:
             if time.monotonic() >= until:
                 raise WriteUnknown("the connection broke during the commit; it may have happened")
             time.sleep(_ASK_EVERY_S)
+        if noted != self._number:
+            raise _NotCommittedError("the connection broke before the commit")
 
-    def _asked(self, number: str, process: int) -> str | None:
+    def _noted(self) -> int | None:
+        """The number of the last transaction that was committed; None: not to be had now."""
         try:
             with self._engine.begin() as connection:
-                status: str | None = connection.scalar(_STATUS, {"number": number})
-                if status == "in progress":  # its process has not noticed the break yet
-                    connection.execute(_END, {"process": process})
-        except Exception as error:  # the server is not back yet
+                # The server may not have noticed the break, and would hold the row for a while.
+                connection.execute(_END_OTHERS, {"name": self._writer_id})
+                number: int = connection.execute(_NOTED, {"id": self._writer_id}).scalar_one()
+                return number
+        except Exception as error:
             if not isinstance(translated(error), StoreUnavailable):
                 raise
-            return None
-        return status
+            return None  # not back yet
 
 
-_STATUS = sa.text("SELECT pg_xact_status(CAST(:number AS xid8))")
-_END = sa.text("SELECT pg_terminate_backend(:process)")
-
-
-def _is_away(error: Exception) -> bool:
-    return is_gone(error) or isinstance(error, _NotCommittedError)
-
-
-def _number(raw: BoundedConnection) -> str | None:
-    """The transaction's number; None when it has written nothing."""
-    row = raw.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
-    return None if row is None else cast("str | None", row[0])
+def new_writer_id() -> str:
+    """A name that no other writer has had."""
+    return f"hookwright-writer-{secrets.token_hex(12)}"

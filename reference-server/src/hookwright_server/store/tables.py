@@ -210,6 +210,15 @@ worker_sessions = sa.Table(
     sa.Column("renewed_at", Instant, nullable=False),
 )
 
+# On Postgres: the number of the last transaction that each process has committed.
+writers = sa.Table(
+    "writers",
+    metadata,
+    sa.Column("id", TEXT, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+)
+
 idempotency_records = sa.Table(
     "idempotency_records",
     metadata,

@@ -15,7 +15,10 @@ from hookwright_server.store.tables import (
     endpoints,
     idempotency_records,
     signing_secrets,
+    writers,
 )
+
+_SILENT_MS = 86_400_000
 
 # A literal, not a parameter: only then does the planner see that the partial index serves.
 _PENDING = deliveries.c.status == sa.literal_column("'pending'")
@@ -69,3 +72,11 @@ def erase_expired_secrets(connection: Connection, now_ms: int, limit: int) -> in
     some = sa.select(c.id).where(c.expires_at <= now_ms).limit(limit)
     some = some.with_for_update(skip_locked=True)
     return connection.execute(sa.delete(signing_secrets).where(c.id.in_(some))).rowcount
+
+
+def erase_silent_writers(connection: Connection, now_ms: int, limit: int) -> int:
+    """Delete at most `limit` writers that have written nothing for a day; say how many."""
+    c = writers.c
+    some = sa.select(c.id).where(c.seen_at < now_ms - _SILENT_MS).limit(limit)
+    some = some.with_for_update(skip_locked=True)
+    return connection.execute(sa.delete(writers).where(c.id.in_(some))).rowcount
