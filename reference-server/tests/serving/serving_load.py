@@ -24,8 +24,11 @@ class Load:
 
 
 @contextmanager
-def under_load(port: int, clients: int = 6) -> Generator[Load]:
-    """Ask `/pid` again and again until the end of the block; then the results are complete."""
+def under_load(port: int, clients: int = 6, *, fresh: bool = False) -> Generator[Load]:
+    """Ask `/pid` again and again until the end of the block; then the results are complete.
+
+    `fresh`: every request has a connection of its own.
+    """
     load, over, lock = Load(), threading.Event(), threading.Lock()
 
     def ask(connection: http.client.HTTPConnection) -> None:
@@ -52,7 +55,7 @@ def under_load(port: int, clients: int = 6) -> Generator[Load]:
             finally:
                 connection.close()
 
-    kinds = [_REQUESTS_OF_A_CONNECTION[at % 3] for at in range(clients)]
+    kinds = [1 if fresh else _REQUESTS_OF_A_CONNECTION[at % 3] for at in range(clients)]
     threads = [threading.Thread(target=run, args=(kind,)) for kind in kinds]
     for thread in threads:
         thread.start()

@@ -99,12 +99,16 @@ def test_a_request_goes_to_another_server_when_the_first_is_gone(
     assert [[200, 200]] * 5 == [[answer.status for answer in each] for each in answers]
 
 
-def test_an_idle_connection_outlives_its_server(house: Any, connect: Any) -> None:
+def test_an_idle_connection_outlives_its_server(
+    open_house: Any, connect: Any, wait_until: Any
+) -> None:
     """A kept connection whose server ended it while idle is connected anew."""
-    wire = connect(house.port)
-    statuses = [wire.send(_GET).read()[0].status]
-    house.call(house.hang_up_idle)
-
-    statuses.append(wire.send(_GET).read()[0].status)
+    with open_house() as house:
+        backends = house.door._context.backends
+        wire = connect(house.port)
+        statuses = [wire.send(_GET).read()[0].status]
+        house.call(house.hang_up_idle)
+        wait_until(lambda: [0] == house.call(lambda: [each.connections for each in backends]))
+        statuses.append(wire.send(_GET).read()[0].status)
 
     assert [200, 200] == statuses

@@ -203,6 +203,27 @@ def test_notice_comes_before_the_stop(
     assert 0 == code
 
 
+def test_one_of_two_servers_on_a_port_ends_without_a_failed_request(
+    serve: Any, wait_until: Any, tmp_path: Path, tmp_path_factory: Any
+) -> None:
+    """Clients that connect anew all the time do not notice that the first server stops."""
+    process = {"reuse_port": True}
+    second_folder = tmp_path_factory.mktemp("second")
+    with (
+        serve(tmp_path, process=process) as first,
+        serve(second_folder, process=process, port=first.port) as second,
+        under_load(first.port, fresh=True) as load,
+    ):
+        wait_until(lambda: load.pids >= {first.worker_pid, second.worker_pid})
+        first.process.terminate()
+        code = first.process.wait(20)
+        seen = load.total
+        wait_until(lambda: load.total > seen + 200)
+
+    assert 0 == code
+    assert ([], {200}) == (load.errors, set(load.statuses))
+
+
 def test_two_servers_share_a_port(
     serve: Any, connect: Any, tmp_path: Path, tmp_path_factory: Any
 ) -> None:

@@ -9,6 +9,7 @@ from hookwright_server.clock import SystemClock
 from hookwright_server.http.frontdoor.backends import Backends
 from hookwright_server.http.frontdoor.client import ClientConnection
 from hookwright_server.http.frontdoor.context import Context
+from hookwright_server.http.frontdoor.last_call import take_no_more
 from hookwright_server.http.frontdoor.limits import Limits
 from hookwright_server.http.frontdoor.refusal import RenderProblem
 from hookwright_server.http.request_ids import RequestIds
@@ -66,6 +67,8 @@ class FrontDoor:
         """Accept nobody, let requests in flight finish. False: some had to be dropped."""
         self._context.draining = True
         if self._server is not None:
+            if take_no_more(self._listener):
+                await asyncio.sleep(self._context.limits.last_call_s)
             self._server.close()
         for client in list(self._context.clients):
             client.drain()

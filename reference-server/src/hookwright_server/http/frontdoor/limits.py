@@ -30,6 +30,7 @@ class Limits:
     response_timeout_s: float = 120.0
     write_stall_s: float = 60.0
     linger_s: float = 2.0
+    last_call_s: float = 0.1
     drain_grace_s: float = 0.25
 
     @property
