@@ -38,7 +38,7 @@ class Written(io.StringIO):
 @pytest.fixture
 def logger() -> logging.Logger:
     """A logger of the test's own, which tells nobody else."""
-    return logging.Logger("test.telemetry.logs", logging.INFO)
+    return logging.Logger("test.telemetry.logs", logging.INFO)  # noqa: LOG001 - without a parent
 
 
 @pytest.fixture
