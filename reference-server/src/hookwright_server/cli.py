@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _WORKER = "hookwright_server.wiring:worker_app"
 _API = "hookwright_server.wiring:api_app"
+_PRODUCTION_PACKAGES = ("psycopg", "redis", "rq")
 
 
 class _Problem(click.ClickException):
@@ -50,13 +52,11 @@ def _production_settings(**given: Any) -> Settings:
     lacking = settings.lacking_for_production()
     if lacking:
         raise _Problem("\n".join(lacking))
-    try:
-        import psycopg  # noqa: F401 - only asked whether it is there
-        import rq  # noqa: F401
-    except ModuleNotFoundError as error:
+    missing = [name for name in _PRODUCTION_PACKAGES if find_spec(name) is None]
+    if missing:
         raise _Problem(
-            f"this needs {error.name}: pip install 'hookwright-server[production]'"
-        ) from error
+            f"this needs {', '.join(missing)}: pip install 'hookwright-server[production]'"
+        )
     return settings
 
 
