@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import cast
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -31,6 +30,7 @@ _PUSH_EVERY_S = 0.001
 _TIMEOUT_S = 1.0
 _KEEP_EVERY_S = 2.0
 _DRAINED_FOR_S = 4
+_ASK_EVERY_S = 0.5
 _RENEW_EVERY_S = 1.0
 _RETRY_AFTER_S = 0.5
 _LOG_EVERY_S = 5.0
@@ -93,6 +93,7 @@ class RedisWaker:
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         self._renewed_at = 0.0
+        self._asked_at = -_ASK_EVERY_S
         self.meter = meter
         self.trouble = Trouble("waker", meter)
 
@@ -160,14 +161,13 @@ class RedisWaker:
                 self._closed.wait(_PUSH_EVERY_S)
 
     def _push(self, *, hint: bool) -> None:
-        with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.set(_DRAINED, 1, nx=True, ex=_DRAINED_FOR_S)
-            if hint:
-                pipeline.lpush(_HINTS, 1)
-                pipeline.ltrim(_HINTS, 0, _MOST_HINTS - 1)
-            nobody_drains = cast("bool | None", pipeline.execute()[0])
-        if nobody_drains:
-            self._ask_for_drain()
+        if hint and int(self._redis.lpush(_HINTS, 1)) > _MOST_HINTS:
+            self._redis.ltrim(_HINTS, 0, _MOST_HINTS - 1)
+        now = time.monotonic()
+        if now - self._asked_at >= _ASK_EVERY_S:
+            self._asked_at = now
+            if self._redis.set(_DRAINED, 1, nx=True, ex=_DRAINED_FOR_S):
+                self._ask_for_drain()
 
 
 def _told(error: Exception) -> str:
