@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 from store_lab import StoreLab
 
 from hookwright_server.store import tables, upkeep
@@ -72,9 +73,11 @@ def test_expired_records_are_erased(lab: StoreLab) -> None:
 def test_silent_writers_are_erased(lab: StoreLab) -> None:
     """A process that has written nothing for a day is gone, or begins its row anew."""
     day_ms = 86_400_000
-    for writer_id, seen_at in (("gone", lab.clock.now - day_ms - 1), ("here", lab.clock.now)):
-        row = {"id": writer_id, "number": 1, "seen_at": seen_at}
-        lab.database.write(lambda c, row=row: c.execute(tables.writers.insert().values(row)))
+    rows = [
+        {"id": "gone", "number": 1, "seen_at": lab.clock.now - day_ms - 1},
+        {"id": "here", "number": 1, "seen_at": lab.clock.now},
+    ]
+    lab.database.submit(lambda c: c.execute(sa.insert(tables.writers), rows)).result(10)
 
     assert 1 == _do(lab, upkeep.erase_silent_writers)
     assert "gone" not in {row["id"] for row in lab.rows(tables.writers)}

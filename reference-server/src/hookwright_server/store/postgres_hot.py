@@ -7,12 +7,13 @@ arrays is a hashed subquery instead.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from hookwright_server.store import postgres_statements as sql
 from hookwright_server.store.acceptance import Acceptance, NewDelivery, NewRecord
-from hookwright_server.store.claims import Leased, Queue, Share, Waiting
+from hookwright_server.store.claims import Leased, Queue, Share, Tenant, Waiting
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import NotWritten, RecordExists, StaleSubscriptions
 from hookwright_server.store.results import Lease, NewAttempt, Settlement
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     import psycopg
 
 # Endpoints that one claim looks at; with more, the next claim goes on where this one ended.
-WINDOW = 1_000
+WINDOW = 500
 # Counting an endpoint's due rows stops here: a longer queue is claimed in several steps.
 _MOST_COUNTED = 33
-# Another claimer has these endpoints for some milliseconds.
+# Others have to be looked at, or another claimer has some of these for a few milliseconds.
 _LOOK_AGAIN_MS = 20
 
 
@@ -44,19 +45,17 @@ class PostgresHotSql:
 
     def queue(self, connection: Connection, now_ms: int, limits: Mapping[str, int]) -> Queue:
         raw = _driver(connection)
-        found = _Window(raw.execute(sql.WINDOW, ("", now_ms, WINDOW)).fetchall())
-        return _queue(raw, found, list(found.due), now_ms, limits)
+        window = _Window.of(raw, now_ms, "")
+        return _queue(raw, window, list(window.due), limits)
 
     def reserve(
         self, connection: Connection, now_ms: int, limits: Mapping[str, int], after: str
     ) -> Queue:
         raw = _driver(connection)
-        found = _Window(raw.execute(sql.WINDOW, (after, now_ms, WINDOW)).fetchall())
-        if not found.due:
-            return _queue(raw, found, [], now_ms, limits)
-        ids = list(found.due)
-        won = [row[0] for row in raw.execute(sql.RESERVE, (ids,)).fetchall()]
-        return _queue(raw, found, won, now_ms, limits)
+        window = _Window.of(raw, now_ms, after)
+        due = list(window.due)
+        won = [row[0] for row in raw.execute(sql.RESERVE, (due,)).fetchall()] if due else []
+        return _queue(raw, window, won, limits)
 
     def lease(
         self, connection: Connection, session_id: str, now_ms: int, shares: Sequence[Share]
@@ -144,33 +143,43 @@ def _refusal(verdict: str, acceptance: Acceptance) -> NotWritten | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
 class _Window:
-    """What `sql.WINDOW` found: endpoints with due rows, the next due time, where it ended."""
+    """Some endpoints with pending rows: those with due ones, and when the others are due."""
 
-    def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        self.due: dict[str, tuple[tuple[str, str], int]] = {}
-        self.next_due_at: int | None = None
-        self.ended_at = ""
-        for endpoint_id, account_id, environment, number, ended_at in rows:
+    now_ms: int
+    due: Mapping[str, tuple[Tenant, int]]
+    next_due_at: int | None
+    ended_at: str
+    is_all: bool
+
+    @classmethod
+    def of(cls, raw: psycopg.Connection[Any], now_ms: int, after: str) -> _Window:
+        due: dict[str, tuple[Tenant, int]] = {}
+        next_due_at: int | None = None
+        ended_at = ""
+        for row in raw.execute(sql.WINDOW, (after, now_ms, WINDOW)):
+            endpoint_id, account_id, environment, number, last = row
             if endpoint_id is not None:
-                self.due[endpoint_id] = ((account_id, environment), number)
+                due[endpoint_id] = ((account_id, environment), number)
             else:
-                self.next_due_at, self.ended_at = number, ended_at or ""
+                next_due_at, ended_at = number, last or ""
+        return cls(now_ms, due, next_due_at, ended_at, is_all=not (after or ended_at))
 
 
 def _queue(
-    raw: psycopg.Connection[Any],
-    window: _Window,
-    ids: list[str],
-    now_ms: int,
-    limits: Mapping[str, int],
+    raw: psycopg.Connection[Any], window: _Window, ids: list[str], limits: Mapping[str, int]
 ) -> Queue:
-    # A statement of its own: its snapshot is younger than the locks, and so sees every lease
-    # of whoever had them before.
-    rows = raw.execute(sql.COUNTS, {"ids": ids, "now": now_ms, "most": _MOST_COUNTED})
+    """The queue of the endpoints `ids`.
+
+    A statement of its own: its snapshot is younger than the locks on them, and so sees every
+    lease of whoever had them before.
+    """
+    most = [min(_MOST_COUNTED, window.due[endpoint_id][1] + 1) for endpoint_id in ids]
+    values = {"ids": ids, "now": window.now_ms, "most": most}
     waiting: list[Waiting] = []
     next_due = [] if window.next_due_at is None else [window.next_due_at]
-    for endpoint_id, leased, due, later in rows if ids else ():
+    for endpoint_id, leased, due, later in raw.execute(sql.COUNTS, values) if ids else ():
         tenant, slots = window.due[endpoint_id]
         free = min(slots, limits.get(endpoint_id, slots)) - leased
         claimable = max(0, min(free, due))
@@ -178,10 +187,10 @@ def _queue(
         waiting.append(Waiting(endpoint_id, tenant, claimable, more))
         if later is not None:
             next_due.append(later)
-    if len(ids) < len(window.due):
-        next_due.append(now_ms + _LOOK_AGAIN_MS)
-    if window.ended_at:
-        next_due.append(now_ms)
+    if not window.is_all and any(each.claimable for each in waiting):
+        next_due.append(window.now_ms)
+    elif not window.is_all or len(ids) < len(window.due):
+        next_due.append(window.now_ms + _LOOK_AGAIN_MS)
     return Queue(tuple(waiting), min(next_due, default=None), window.ended_at)
 
 

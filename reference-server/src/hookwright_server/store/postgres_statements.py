@@ -83,13 +83,13 @@ SELECT number, CASE
 FROM judged
 """
 
-# A loose index scan: one seek per endpoint that has pending rows, however many those are. Its
-# first row is the one that is due first.
 VERSIONS = """
 SELECT endpoints.id, apps.subscriptions_version
 FROM endpoints JOIN apps ON apps.id = endpoints.app_id WHERE endpoints.id = ANY (%s)
 """
 
+# A loose index scan: one seek per endpoint that has pending rows, however many those are. Its
+# first row is the one that is due first. OFFSET 0: endpoints are looked up one by one too.
 WINDOW = """
 WITH RECURSIVE
 asked(after, now, most) AS (SELECT %s::text, %s::bigint, %s::int),
@@ -112,10 +112,11 @@ pending AS (
 open AS MATERIALIZED (
     SELECT pending.due_at, endpoints.id, endpoints.account_id, endpoints.environment,
         endpoints.max_concurrency
-    FROM pending
-    JOIN endpoints ON endpoints.id = pending.endpoint_id
-    JOIN apps ON apps.id = endpoints.app_id
-    WHERE endpoints.active AND endpoints.deleted_at IS NULL AND apps.deleted_at IS NULL
+    FROM pending CROSS JOIN LATERAL (
+        SELECT * FROM endpoints
+        WHERE id = pending.endpoint_id AND active AND deleted_at IS NULL OFFSET 0
+    ) AS endpoints
+    WHERE (SELECT deleted_at IS NULL FROM apps WHERE apps.id = endpoints.app_id)
 )
 SELECT id, account_id, environment, max_concurrency::bigint, NULL FROM open
 WHERE due_at <= (SELECT now FROM asked)
@@ -138,11 +139,11 @@ SELECT id,
     (SELECT count(*) FROM (
         SELECT FROM deliveries
         WHERE status = 'pending' AND endpoint_id = given.id AND next_attempt_at <= %(now)s::bigint
-        LIMIT %(most)s::int
+        LIMIT given.most
     ) AS due),
     (SELECT min(next_attempt_at) FROM deliveries
      WHERE status = 'pending' AND endpoint_id = given.id AND next_attempt_at > %(now)s::bigint)
-FROM unnest(%(ids)s::text[]) AS given(id)
+FROM unnest(%(ids)s::text[], %(most)s::int[]) AS given(id, most)
 """
 
 # Whoever declares the session dead waits for this transaction, or this one leases nothing.
