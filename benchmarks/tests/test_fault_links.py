@@ -75,7 +75,9 @@ async def _echoed(reader: Reader, writer: Writer, data: bytes) -> bytes:
 
 async def _until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
-        while not condition():
+        while True:
+            if condition():
+                return
             await asyncio.sleep(0.001)
 
 

@@ -246,10 +246,8 @@ def _unexplained(repeated: Iterable[tuple[Receipt, Receipt]], faults: Sequence[F
 def _explains(fault: Fault, before: Receipt, after: Receipt) -> bool:
     """It began before the answer could be written down, and before the repetition."""
     answered_at = before.answered_at if before.answered_at is not None else before.at
-    return (
-        fault.began <= after.at
-        and fault.is_felt_at(answered_at)
-        or (answered_at <= fault.began <= min(after.at, answered_at + fault.lingers_s))
+    return (fault.began <= after.at and fault.is_felt_at(answered_at)) or (
+        answered_at <= fault.began <= min(after.at, answered_at + fault.lingers_s)
     )
 
 

@@ -16,6 +16,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
+
+def is_possible() -> bool:
+    """Whether this machine has a C compiler."""
+    return shutil.which("cc") is not None
+
+
 _SOURCE = Path(__file__).with_name("clock_shim.c")
 
 

@@ -263,7 +263,9 @@ class _Stage:
     async def _until_in_flight(self) -> None:
         """A fault counts only with work in flight; the load usually sees to that."""
         give_up_at = time.monotonic() + _IN_FLIGHT_S
-        while not (self._log.open or self._ledger.unsettled()) and time.monotonic() < give_up_at:
+        while time.monotonic() < give_up_at:
+            if self._log.open or self._ledger.unsettled():
+                return
             await asyncio.sleep(0.005)
 
     def _tell(self, latest: str | None = None) -> None:

@@ -12,8 +12,9 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from hookwright import AsyncHookwright
 from hookwright.webhooks import Webhook
@@ -34,6 +35,7 @@ from hookwright_benchmarks.kill_campaign.evidence import statuses, stored_messag
 from hookwright_benchmarks.kill_campaign.sink import Sink
 
 _DISK_MB = 160
+_TOUCHES: frozenset[Part] = frozenset({"api", "worker"})
 
 
 @dataclass(slots=True)
@@ -124,57 +126,77 @@ async def _furnish(arena: EmbeddedArena) -> None:
 
 
 def _kinds(program: Program, disk: SmallDisk | None) -> list[Kind]:
-    async def kill(_rng: random.Random) -> None:
-        program.signal(signal.SIGKILL)
-
-    async def kill_parent(_rng: random.Random) -> None:
-        program.signal(signal.SIGKILL, whole=False)
-
-    async def kill_worker(_rng: random.Random) -> None:
-        for pid in program.children():
-            os.kill(pid, signal.SIGKILL)
-
-    async def pause(_rng: random.Random) -> None:
-        program.signal(signal.SIGSTOP)
-
-    async def go_on(_rng: random.Random) -> None:
-        program.signal(signal.SIGCONT)
+    async def ready(_rng: random.Random) -> None:
+        await program.ready()
 
     async def restart(_rng: random.Random) -> None:
         await program.replace()
 
-    async def ready(_rng: random.Random) -> None:
+    kinds = [
+        *(
+            _kind(name, _signalling(program, signal.SIGKILL, whom), ready, from_begin=True)
+            for name, whom in (
+                ("SIGKILL of all", "all"),
+                ("SIGKILL of the parent", "parent"),
+                ("SIGKILL of the worker", "worker"),
+            )
+        ),
+        _kind("SIGTERM and start", restart, ready, from_begin=True),
+        *(
+            replace(
+                _kind(
+                    name,
+                    _signalling(program, signal.SIGSTOP, "all"),
+                    _signalling(program, signal.SIGCONT, "all"),
+                ),
+                hold_s=hold_s,
+                weight=weight,
+            )
+            for name, hold_s, weight in (
+                ("SIGSTOP, short", (0.3, 2.0), 1.0),
+                ("SIGSTOP, longer than a lease", (10.5, 12.0), 0.5),
+            )
+        ),
+    ]
+    return kinds if disk is None else [*kinds, _full_disk(disk, program)]
+
+
+def _kind(name: str, begin: Act, end: Act, *, from_begin: bool = False) -> Kind:
+    return Kind(
+        name,
+        "deliveries",
+        "serve",
+        _TOUCHES,
+        begin,
+        end,
+        from_begin=from_begin,
+        lingers_s=4.0,
+        delays=True,
+    )
+
+
+def _signalling(
+    program: Program, number: signal.Signals, whom: Literal["all", "parent", "worker"]
+) -> Act:
+    async def send(_rng: random.Random) -> None:
+        if whom == "worker":
+            for pid in program.children():
+                os.kill(pid, number)
+        else:
+            program.signal(number, whole=whom == "all")
+
+    return send
+
+
+def _full_disk(disk: SmallDisk, program: Program) -> Kind:
+    async def fill(_rng: random.Random) -> None:
+        await asyncio.to_thread(disk.fill)
+
+    async def empty(_rng: random.Random) -> None:
+        disk.empty()
         await program.ready()
 
-    touches: frozenset[Part] = frozenset({"api", "worker"})
-
-    def kind(
-        name: str, begin: Act, end: Act, hold_s: tuple[float, float] = (0, 0), weight: float = 1
-    ) -> Kind:
-        from_begin = end is ready
-        return Kind(
-            name, "deliveries", "serve", touches, begin, end, hold_s, from_begin, weight, 4.0, True
-        )
-
-    kinds = [
-        kind("SIGKILL of all", kill, ready),
-        kind("SIGKILL of the parent", kill_parent, ready),
-        kind("SIGKILL of the worker", kill_worker, ready),
-        kind("SIGTERM and start", restart, ready),
-        kind("SIGSTOP, short", pause, go_on, (0.3, 2.0)),
-        kind("SIGSTOP, longer than a lease", pause, go_on, (10.5, 12.0), 0.5),
-    ]
-    if disk is not None:
-
-        async def fill(_rng: random.Random) -> None:
-            await asyncio.to_thread(disk.fill)
-
-        async def empty(_rng: random.Random) -> None:
-            disk.empty()
-            await program.ready()
-
-        kinds.append(kind("disk full", fill, empty, (0.5, 3.0), 3))
-    return kinds
+    return replace(_kind("disk full", fill, empty), hold_s=(0.5, 3.0), weight=3.0)
 
 
 def _findings(database: Path) -> list[str]:

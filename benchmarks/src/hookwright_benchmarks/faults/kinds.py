@@ -18,8 +18,8 @@ import psycopg
 from redis.asyncio import Redis
 
 from hookwright_benchmarks.faults.checker import Part
-from hookwright_benchmarks.faults.cluster import APIS, BEHAVIOURS, WORKERS, Cluster
 from hookwright_benchmarks.faults.clocks import Clocks
+from hookwright_benchmarks.faults.cluster import APIS, BEHAVIOURS, WORKERS, Cluster
 from hookwright_benchmarks.faults.links import Link
 from hookwright_benchmarks.faults.programs import Program, Service
 
@@ -37,8 +37,9 @@ _LINGERS_S = 16.0
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`begin`, then after `hold_s` (from, to) `end`. Recovery counts from the kill (`from_begin`)
-    or from the moment before `end`. `delays`: deliveries can come to a stop by it. `weight`: how often, among those of its lane."""
+    """`begin`, then after `hold_s` (from, to) `end`. Recovery counts from the kill
+    (`from_begin`) or from the moment before `end`. `delays`: deliveries can come to a stop by it.
+    `weight`: how often, among those of its lane."""
 
     name: str
     lane: Lane
@@ -233,19 +234,17 @@ def _of_redis(service: Service) -> list[Kind]:
 
 
 def _links(cluster: Cluster) -> list[tuple[Link, Lane, frozenset[Part]]]:
-    found: list[tuple[Link, Lane, frozenset[Part]]] = []
+    api, postgres, redis, worker, sink = (
+        frozenset[Part]({part}) for part in ("api", "postgres", "redis", "worker", "sink")
+    )
     links = cluster.links
-    for name in APIS:
-        found.append((links[f"load-{name}"], "api links", frozenset({"api"})))
-        found.append((links[f"{name}-postgres"], "api links", frozenset({"postgres"})))
-        found.append((links[f"{name}-redis"], "redis links", frozenset({"redis"})))
-    for name in WORKERS:
-        touches: frozenset[Part] = frozenset({"worker"})
-        found.append((links[f"{name}-postgres"], "deliveries", touches))
-        found.append((links[f"{name}-redis"], "redis links", frozenset({"redis"})))
-    for name in BEHAVIOURS:
-        found.append((links[f"workers-{name}"], "deliveries", frozenset({"sink"})))
-    return found
+    return [
+        *((links[f"load-{name}"], "api links", api) for name in APIS),
+        *((links[f"{name}-postgres"], "api links", postgres) for name in APIS),
+        *((links[f"{name}-redis"], "redis links", redis) for name in (*APIS, *WORKERS)),
+        *((links[f"{name}-postgres"], "deliveries", worker) for name in WORKERS),
+        *((links[f"workers-{name}"], "deliveries", sink) for name in BEHAVIOURS),
+    ]
 
 
 def _of_link(link: Link, lane: Lane, touches: frozenset[Part]) -> list[Kind]:

@@ -147,7 +147,7 @@ class _Connection:
         self.mute: set[Direction] = set()
         self._forget = forget
         self._dialling: asyncio.Task[None] | None = None
-        self._ended = False
+        self.ended = False
 
     def made(self) -> None:
         """`near` is there. In a black hole nobody is asked for until it heals."""
@@ -166,7 +166,7 @@ class _Connection:
         except OSError:
             self.abort()
             return
-        if self._ended:
+        if self.ended:
             self.far.abort()
         else:
             self.near.flush_due()
@@ -217,7 +217,7 @@ class _Connection:
             end.abort()
 
     def _end(self) -> None:
-        self._ended = True
+        self.ended = True
         self._forget(self)
 
     def _forget_when_over(self) -> None:
@@ -233,12 +233,12 @@ class _End(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.gone = False
         self._connection = connection
-        self._held: deque[tuple[float, bytes | None]] = deque()  # None: the end of the stream
+        self.held: deque[tuple[float, bytes | None]] = deque()  # None: the end of the stream
         self._held_bytes = 0
         self._last_due = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._closes = False
-        self._ended = False
+        self.closes = False
+        self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -265,15 +265,15 @@ class _End(asyncio.Protocol):
 
     def end_stream(self) -> None:
         """Tell the other end, behind everything that was sent, that nothing more comes."""
-        if not self._ended and not self._connection.drops(self.direction):
-            self._ended = True
+        if not self.ended and not self._connection.drops(self.direction):
+            self.ended = True
             self._relay(None)
 
     def close_when_sent(self) -> None:
         """Close once everything for this end has been written."""
-        self._closes = True
-        if not self._connection.other(self)._held:
-            self._close()
+        self.closes = True
+        if not self._connection.other(self).held:
+            self.close()
 
     def abort(self) -> None:
         if self.transport is not None and not self.gone:
@@ -290,12 +290,12 @@ class _End(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while self._held:
-            self._send(self._held.popleft()[1])
+        while self.held:
+            self._send(self.held.popleft()[1])
 
     def _relay(self, data: bytes | None) -> None:
         weather = self._connection.link.weather
-        if weather.passes_at_once and not self._held and self._connection.far.transport:
+        if weather.passes_at_once and not self.held and self._connection.far.transport:
             self._send(data, counted=False)
             return
         now = asyncio.get_running_loop().time()
@@ -303,23 +303,23 @@ class _End(asyncio.Protocol):
         for piece in _pieces(data, weather.slice_bytes):
             due = now + weather.delay_s + weather.jitter_s * rng.random()
             self._last_due = max(due, self._last_due + weather.slice_pause_s)
-            self._held.append((self._last_due, piece))
+            self.held.append((self._last_due, piece))
             self._held_bytes += len(piece or b"")
         if self._held_bytes > _HELD_BYTES:
             self._read_from(self, go_on=False)
         self._arm()
 
     def _arm(self) -> None:
-        if self._held and self._timer is None and self._connection.far.transport is not None:
+        if self.held and self._timer is None and self._connection.far.transport is not None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(self._held[0][0], self.flush_due)
+            self._timer = loop.call_at(self.held[0][0], self.flush_due)
 
     def flush_due(self) -> None:
         """Send on what is due: there may be nobody to send it to before."""
         self._timer = None
         now = asyncio.get_running_loop().time() + 0.001
-        while self._held and self._held[0][0] <= now:
-            self._send(self._held.popleft()[1])
+        while self.held and self.held[0][0] <= now:
+            self._send(self.held.popleft()[1])
         self._arm()
 
     def _send(self, data: bytes | None, *, counted: bool = True) -> None:
@@ -335,17 +335,17 @@ class _End(asyncio.Protocol):
         else:
             with contextlib.suppress(OSError, RuntimeError):  # it closes already
                 other.transport.write_eof()
-        if other._closes and not self._held:
-            other._close()
-        elif data is None and other._ended:
+        if other.closes and not self.held:
+            other.close()
+        elif data is None and other.ended:
             self._connection.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self.transport is not None:
             self.transport.close()
 
     def _read_from(self, end: _End, *, go_on: bool) -> None:
-        if end.transport is None or end.transport.is_closing() or end._ended:
+        if end.transport is None or end.transport.is_closing() or end.ended:
             return
         if go_on:
             end.transport.resume_reading()

@@ -56,7 +56,9 @@ class Program:
         """Wait until it does its work. Raises NotStarted."""
         try:
             async with asyncio.timeout(timeout_s):
-                while self._process is None or not await self._is_ready():
+                while True:
+                    if self._process is not None and await self._is_ready():
+                        return
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise NotStarted(f"{self.name} is not ready:\n{self.last_words()}") from None
