@@ -4,7 +4,7 @@ When the connection breaks during COMMIT, the server may have committed and its 
 lost. So each transaction that writes also writes its number into the one row that this process
 has in `writers`. After a break that row is read, once the lost transaction is over: it holds the
 number, or nothing was written and all of it can be run again. Only while the server cannot be
-asked for some seconds is the outcome unknown, and then it is said so. (Decision 0013: why the
+asked for some seconds is the outcome unknown, and then it is said so. (Decision 0015: why the
 server's own transaction ids do not tell.)
 """
 
