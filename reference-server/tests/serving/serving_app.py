@@ -41,7 +41,9 @@ def render_problem(code: str, detail: str, request_id: str) -> tuple[int, bytes]
 
 
 def make_app() -> Callable[..., Iterable[bytes]]:
-    """The application; its shutdown leaves a file."""
+    """The application; that it was made and that it was shut down leaves traces in files."""
+    with (_FOLDER / "apps-made").open("a") as made:
+        made.write("made\n")
     register_shutdown((_FOLDER / "shutdown-ran").touch)
     return _app
 

@@ -125,7 +125,7 @@ def test_new_workers_take_over_only_when_they_are_ready(
         before = served.worker_pids
         served.file("unready").touch()
         served.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: list(tmp_path.glob("hookwright-*/worker-3.sock")))
+        wait_until(lambda: served.file("apps-made").read_text() == "made\n" * 3)
         pids = {int(connect(served.port).send(_PID).read()[0].body) for _ in range(4)}
         served.file("unready").unlink()
         served.changed_workers()
