@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal, TextIO
@@ -67,7 +67,7 @@ _held: ContextVar[defaultdict[LineHandler, list[str]] | None] = ContextVar("held
 
 
 @contextmanager
-def together() -> Iterator[None]:
+def together() -> Generator[None]:
     """Write what is logged inside at its end: a write for each line costs more than the line."""
     held: defaultdict[LineHandler, list[str]] = defaultdict(list)
     token = _held.set(held)

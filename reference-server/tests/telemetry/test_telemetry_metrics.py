@@ -197,7 +197,7 @@ def test_addresses_are_read(text: str, expected: Address) -> None:
 def test_bad_addresses_are_refused(text: str) -> None:
     """The setting names the form that it wants."""
     with pytest.raises(ValueError, match=r"127\.0\.0\.1:9464|brackets"):
-        Settings(metrics_listen=text)
+        Settings.model_validate({"metrics_listen": text})
 
 
 def test_a_client_that_says_nothing_holds_up_nobody() -> None:

@@ -200,7 +200,7 @@ def traceparent_is_the_publishers_or_absent(world: World) -> None:
         "tracestate": "vendor=private",
         "baggage": "customer=private",
     }
-    event = {"event_name": "case.event", "payload": {}}
+    event = {"event_name": "case.event", "payload": {"n": 1}}
     world.api.call("trigger.send", app, expect=202, body=event, headers=given)
     world.publish(app)
     requests = hook.wait_for(2, world.patience)

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 from hookwright_server.telemetry.address import Address
 
@@ -65,14 +65,13 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
     server_version = "Hookwright"
     sys_version = ""
     timeout = _PATIENCE_S
 
     def do_GET(self) -> None:
         if self.path.partition("?")[0] == "/metrics":
-            self._answer(200, self.server.page(), _CONTENT_TYPE)
+            self._answer(200, cast("_Server", self.server).page(), _CONTENT_TYPE)
         else:
             self._answer(404, b"There is /metrics.\n", "text/plain; charset=utf-8")
 

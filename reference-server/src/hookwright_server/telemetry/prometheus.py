@@ -20,6 +20,7 @@ from prometheus_client import (
     GCCollector,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
     multiprocess,
 )
@@ -37,10 +38,15 @@ _GROUP = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _LIVE_GAUGE = re.compile(r"gauge_live[a-z]*_(\d+)\.db")
 
 
+# Series of their own for when a counter was made: nobody looks at them.
+_without_created = cast("Callable[[], None]", disable_created_metrics)
+
+
 class PrometheusMeters:
     """See `Meters`. `registry` gets every metric; one object a process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        _without_created()
         self._requests = Counter(
             "hookwright_requests",
             "Answered requests by operation and status.",

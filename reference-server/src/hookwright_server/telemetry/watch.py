@@ -83,11 +83,10 @@ def make_watch(listen: Address | None, traces: TraceMode, version: str) -> Watch
     tracer = _tracer(traces, version)
     if listen is None:
         return Watch(tracer=tracer)
-    from prometheus_client import CollectorRegistry, disable_created_metrics
+    from prometheus_client import CollectorRegistry
 
     from hookwright_server.telemetry.prometheus import PrometheusMeters
 
-    disable_created_metrics()
     registry = CollectorRegistry()
     return Watch(PrometheusMeters(registry), tracer, registry, listen)
 
