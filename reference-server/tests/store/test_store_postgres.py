@@ -47,6 +47,10 @@ def _ask(connection: Connection) -> None:
     connection.execute(sa.text("SELECT 1"))
 
 
+def _does_not_answer(_backend: PostgresBackend) -> None:
+    return None
+
+
 def _lose_the_answer(connection: BoundedConnection) -> None:
     """The server commits, and nobody hears of it."""
     psycopg.Connection.commit(connection)
@@ -113,7 +117,7 @@ def test_a_broken_commit_that_nobody_can_tell_is_called_unknown(
     database = opened()
     lab = StoreLab(database)
     app_id = lab.app()
-    monkeypatch.setattr(PostgresBackend, "_noted", lambda _: None)
+    monkeypatch.setattr(PostgresBackend, "_noted", _does_not_answer)
     monkeypatch.setattr("hookwright_server.store.postgres_commits._ASK_EVERY_S", 0)
     backend = PostgresBackend(database.engine, "a writer", asked_for_s=0.0)
     break_commit(_lose_the_answer)

@@ -130,7 +130,9 @@ def _accept(
         for number, acceptance in numbered
         for delivery in acceptance.deliveries
     ]
-    columns = _columns(deliveries) if deliveries else [[] for _ in range(sql.DELIVERY_COLUMNS)]
+    columns: list[list[object]] = [[] for _ in range(sql.DELIVERY_COLUMNS)]
+    if deliveries:
+        columns = _columns(deliveries)
     verdicts: dict[int, str] = dict(raw.execute(sql.ACCEPT, [*messages, *columns]).fetchall())
     return {number: _refusal(verdicts[number], acceptance) for number, acceptance in numbered}
 
