@@ -6,10 +6,12 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from delivery_lab import eventually
+from redis import Redis
 from service_fixtures import StartService
 
 from hookwright_server.delivery.redis_waker import RedisWaker, connect
@@ -33,15 +35,18 @@ def _closed_port() -> int:
     return port
 
 
+def _holds(redis: Redis, hints: int) -> bool:
+    return int(redis.llen("hookwright:hints")) >= hints
+
+
 def test_hints_do_not_pile_up(redis_url: str) -> None:
     """With nobody to take them, a few are kept."""
     redis = connect(redis_url)
     waker = RedisWaker(redis, lambda: None)
     waker.start()
-    for _ in range(60):
-        pushed = redis.llen("hookwright:hints")
+    for pushed in range(60):
         waker.wake()
-        eventually(lambda before=pushed: redis.llen("hookwright:hints") >= min(before + 1, 32))
+        eventually(partial(_holds, redis, min(pushed + 1, 32)))
     waker.close()
 
     assert 32 == redis.llen("hookwright:hints")

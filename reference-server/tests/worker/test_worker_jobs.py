@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -51,6 +52,10 @@ class _Engine:
     def pause(self) -> None:
         self.claims = False
         self._paused_at = time.monotonic()
+
+
+def _has_had_more_than(slices: int, engine: _Engine) -> bool:
+    return engine.slices > slices
 
 
 @contextmanager
@@ -144,7 +149,7 @@ def test_flushall_costs_seconds(redis_url: str) -> None:
         for _ in range(10):
             slices = engine.slices
             redis.flushdb()
-            _until(lambda before=slices: engine.slices > before)
+            _until(partial(_has_had_more_than, slices, engine))
 
     assert engine.longest_pause_s < 3.0
 

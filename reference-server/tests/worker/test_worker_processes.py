@@ -6,22 +6,28 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from service_fixtures import StartService
-from worker_lab import APP, Production, Receiver, until
+from service_fixtures import NewDatabase, StartService
+from worker_lab import APP, PreparedDatabase, Production, Receiver, receiving, until
 
 from hookwright_server.delivery.redis_waker import connect
 
 pytestmark = [pytest.mark.needs_service("postgres"), pytest.mark.needs_service("redis")]
 
 _TAKEN_OVER_S = 15.0
-_SILENT_S = 11.0
 
 
 def _statuses(production: Production) -> Counter[str]:
     return Counter(each.status for each in production.client.deliveries.list(APP, limit=100))
+
+
+def _draining(redis_url: str) -> int:
+    """How many workers are at a job, as RQ tells it."""
+    redis = connect(redis_url)
+    return sum(redis.hget(key, "state") == b"busy" for key in redis.scan_iter("rq:worker:*"))
 
 
 def test_nothing_is_sent_without_a_worker(
@@ -40,6 +46,27 @@ def test_nothing_is_sent_without_a_worker(
 
     assert [] == before
     assert sorted(sent) == sorted(receiver.received)
+
+
+def test_a_worker_may_start_before_the_tables(
+    tmp_path: Path, new_database: NewDatabase, redis_url: str
+) -> None:
+    """It waits and says why, and delivers once they are there."""
+    url = new_database()
+    with ExitStack() as stack, receiving() as receiver:
+        production = Production(tmp_path, url, "", redis_url, stack)
+        worker = production.start_worker()
+        until(lambda: "hookwright-server migrate" in worker.log.read_text())
+        prepare = PreparedDatabase()
+        prepare(url)
+        production.key = prepare.key
+        production.start_api()
+        production.endpoint(receiver)
+        sent = production.publish()
+        until(lambda: receiver.received)
+
+        assert sent == receiver.received
+        assert 0 == worker.stop()
 
 
 def test_flushall_costs_seconds(production: Production, receiver: Receiver, redis_url: str) -> None:
@@ -94,11 +121,14 @@ def test_redis_may_be_killed_and_come_back(
     assert late.popen.poll() is None
 
 
-def test_workers_share_the_load_and_the_limits(production: Production, receiver: Receiver) -> None:
+def test_workers_share_the_load_and_the_limits(
+    production: Production, receiver: Receiver, redis_url: str
+) -> None:
     """Both deliver, and an endpoint gets no more at a time than it allows, from all together."""
     receiver.answers_after_s = 0.02
     production.endpoint(receiver, max_concurrency=6)
     workers = [production.start_worker(), production.start_worker()]
+    until(lambda: _draining(redis_url) == 2)
     sent = production.publish(300)
     until(lambda: len(receiver.received) >= 300)
     time.sleep(0.5)

@@ -148,7 +148,7 @@ class Production:
         self._stack = stack
         self._started = 0
         self._environ = _environ(database_url) | {"HOOKWRIGHT_REDIS_URL": redis_url}
-        self._key = key
+        self.key = key
         self._has_app = False
 
     def start(self, *command: str, **settings: str) -> Process:
@@ -171,7 +171,7 @@ class Production:
         api = self.start("api", "--port", "0", "--processes", str(processes), "--json", **settings)
         assert api.popen.stdout is not None
         self.url: str = json.loads(api.popen.stdout.readline())["url"]
-        self.client = self._stack.enter_context(Hookwright(self._key, base_url=self.url))
+        self.client = self._stack.enter_context(Hookwright(self.key, base_url=self.url))
         if not self._has_app:
             self.client.apps.create(name="Lab", slug=APP)
             self._has_app = True
