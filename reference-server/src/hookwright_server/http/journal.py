@@ -79,6 +79,8 @@ class Journal:
         entry.code = refusal.code
         if isinstance(error, WriterBusy):
             self._meter.refused("ingest_queue")
+        elif refusal.code == "rate_limited" and entry.operation is not None:
+            self._meter.refused("app" if entry.operation.tag == "trigger" else "key")
 
     def turn_away(self, entry: Entry, refusal: Refusal) -> Answer:
         """The answer to a request that never reaches the dispatcher, or fails behind it."""
@@ -87,10 +89,6 @@ class Journal:
         headers = {**answer.headers, "X-Request-Id": entry.request_id}
         self.end(entry, answer)
         return replace(answer, headers=headers)
-
-    def limited(self, policy: str) -> None:
-        """It is one too many for its key or its app."""
-        self._meter.refused("app" if policy == "app" else "key")
 
     def end(self, entry: Entry, answer: Answer) -> None:
         """It is answered."""

@@ -125,8 +125,7 @@ class Writer:
     def _run(self) -> None:
         running = True
         while running:
-            gathered, running = self._gather()
-            jobs = [job for job in gathered if _is_admitted(job)]
+            jobs, running = self._gather()
             if jobs:
                 self._commit(jobs)
 
@@ -198,17 +197,6 @@ class Writer:
             return lambda: job.future.set_exception(failure)
         connection.exec_driver_sql("RELEASE SAVEPOINT job")
         return lambda: job.future.set_result(result)
-
-
-def _is_admitted(job: _Job) -> bool:
-    if job.acceptance is None or job.acceptance.admit is None:
-        return True
-    try:
-        job.acceptance.admit()
-    except Exception as error:  # noqa: BLE001 - every failure is the waiting job's answer
-        job.future.set_exception(error)
-        return False
-    return True
 
 
 def _alone(connection: Connection, job: _Job, work: Callable[[Connection], object]) -> _Settle:
