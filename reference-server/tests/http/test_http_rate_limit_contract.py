@@ -67,7 +67,7 @@ def limiter(limited: tuple[RateLimiter, Wait]) -> RateLimiter:
 
 def test_quota_is_granted_and_no_more(limiter: RateLimiter) -> None:
     """A window grants its quota, tells what is left, and refuses the rest."""
-    standings = [limiter.count(MINUTE, "k") for _ in range(5)]
+    standings = [limiter.count(MINUTE, "k").standing() for _ in range(5)]
 
     expected = [(2, False), (1, False), (0, False), (0, True), (0, True)]
     assert expected == [(each.remaining, each.exceeded) for each in standings]
@@ -76,31 +76,31 @@ def test_quota_is_granted_and_no_more(limiter: RateLimiter) -> None:
 def test_window_begins_with_the_first_request(limited: tuple[RateLimiter, Wait]) -> None:
     """The reset counts down from the window's length; after it the quota is there anew."""
     limiter, wait = limited
-    first = [limiter.count(SECOND, "a") for _ in range(6)]
+    first = [limiter.count(SECOND, "a").standing() for _ in range(6)]
 
     wait(first[-1].reset_s)
 
     assert ([1] * 6, True) == ([each.reset_s for each in first], first[-1].exceeded)
-    fresh = limiter.count(SECOND, "a")
+    fresh = limiter.count(SECOND, "a").standing()
     assert (4, 1, False) == (fresh.remaining, fresh.reset_s, fresh.exceeded)
 
 
 def test_subjects_and_policies_are_apart(limiter: RateLimiter) -> None:
     """One subject's requests are none of another's, nor of another policy's."""
     for _ in range(4):
-        limiter.count(MINUTE, "one")
+        limiter.count(MINUTE, "one").standing()
 
-    others = (limiter.count(MINUTE, "two"), limiter.count(SECOND, "one"))
+    others = (limiter.count(MINUTE, "two").standing(), limiter.count(SECOND, "one").standing())
     assert [2, 4] == [each.remaining for each in others]
 
 
 def test_quota_may_change_within_a_window(limiter: RateLimiter) -> None:
     """A quota that is raised or lowered holds at once, for what the window has granted."""
-    limiter.count(MINUTE, "k")
-    limiter.count(MINUTE, "k")
+    limiter.count(MINUTE, "k").standing()
+    limiter.count(MINUTE, "k").standing()
 
-    lowered = limiter.count(Policy("key", 2, 60), "k")
-    raised = limiter.count(Policy("key", 10, 60), "k")
+    lowered = limiter.count(Policy("key", 2, 60), "k").standing()
+    raised = limiter.count(Policy("key", 10, 60), "k").standing()
 
     assert [True, False] == [lowered.exceeded, raised.exceeded]
 
@@ -113,7 +113,9 @@ def test_many_threads_get_exactly_the_quota(limiter: RateLimiter) -> None:
 
     def ask() -> None:
         barrier.wait(10)
-        granted = [each for _ in range(25) if not (each := limiter.count(policy, "k")).exceeded]
+        granted = [
+            each for _ in range(25) if not (each := limiter.count(policy, "k").standing()).exceeded
+        ]
         remaining.update(each.remaining for each in granted)
 
     threads = [threading.Thread(target=ask) for _ in range(16)]
@@ -127,7 +129,7 @@ def test_many_threads_get_exactly_the_quota(limiter: RateLimiter) -> None:
 
 def test_headers_and_refusal_tell_the_standing(limiter: RateLimiter) -> None:
     """The headers have the forms of the draft, and Retry-After never ends before the window."""
-    standings = [limiter.count(MINUTE, "k") for _ in range(4)]
+    standings = [limiter.count(MINUTE, "k").standing() for _ in range(4)]
 
     headers = standings[-1].headers()
     assert '"key";q=3;w=60' == headers["RateLimit-Policy"]

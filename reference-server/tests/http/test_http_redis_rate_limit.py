@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import redis
+from http_lab import Document, Lab, OpenLab
 
-from hookwright_server.clock import SystemClock
+from hookwright_server import wiring
+from hookwright_server.clock import Clock, SystemClock
 from hookwright_server.http.rate_limit import Policy
 from hookwright_server.http.redis_rate_limit import RedisRateLimiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
 
     from service_fixtures import RunningService, StartService
 
@@ -26,6 +29,9 @@ pytestmark = pytest.mark.needs_service("redis")
 
 POLICY = Policy("key", 50, 60)
 PROCESSES = 8
+EVENT: Document = {"event_name": "order.paid", "payload": {}}
+TO_NOBODY: Document = {**EVENT, "endpoint_ids": ["ep_00000000000000000000000000"]}
+UseUp = Callable[[str], object]
 # A busy machine may let Redis wait; only what is about silence is about the limiter's patience.
 PATIENT_S = 10.0
 
@@ -60,7 +66,7 @@ def _granted(limiters: list[RedisRateLimiter], requests: int, subject: str = "k"
     """How many of `requests` requests, sent to each limiter at the same time, are granted."""
 
     def ask(limiter: RedisRateLimiter) -> int:
-        return sum(not limiter.count(POLICY, subject).exceeded for _ in range(requests))
+        return sum(not limiter.count(POLICY, subject).standing().exceeded for _ in range(requests))
 
     with ThreadPoolExecutor(len(limiters)) as pool:
         return sum(pool.map(ask, limiters))
@@ -92,8 +98,7 @@ def test_requests_of_a_moment_share_an_exchange(service: RunningService) -> None
     limiter = RedisRateLimiter(service.url, SystemClock(), patience_s=PATIENT_S)
     with redis.from_url(service.url) as client:
         with ThreadPoolExecutor(12) as pool, _stopped(service):
-            asked = [pool.submit(limiter.count, POLICY, "k") for _ in range(12)]
-            _until(lambda: threading.active_count() > 12)
+            asked = [pool.submit(limiter.count(POLICY, "k").standing) for _ in range(12)]
         remaining = sorted(each.result().remaining for each in asked)
         calls = client.info("commandstats")["cmdstat_eval"]["calls"]  # pyright: ignore[reportUnknownMemberType] - its **kwargs
     limiter.close()
@@ -146,11 +151,11 @@ def test_restarted_redis_counts_again(
 def test_lost_connection_is_made_anew(service: RunningService) -> None:
     """A connection that Redis closes costs no request more than its count over all processes."""
     limiter = RedisRateLimiter(service.url, SystemClock(), patience_s=PATIENT_S)
-    limiter.count(POLICY, "k")
+    limiter.count(POLICY, "k").standing()
     with redis.from_url(service.url) as client:
         client.execute_command("CLIENT KILL TYPE normal SKIPME yes")  # pyright: ignore[reportUnknownMemberType] - untyped
 
-    assert 48 == limiter.count(POLICY, "k").remaining
+    assert 48 == limiter.count(POLICY, "k").standing().remaining
     _until(limiter.answers)
     limiter.close()
 
@@ -183,3 +188,64 @@ def test_foreign_url_is_refused(url: str) -> None:
     """What is no URL of Redis is refused when the process starts."""
     with pytest.raises(ValueError, match="Redis URL must specify"):
         RedisRateLimiter(url, SystemClock())
+
+
+@pytest.fixture
+def limited(
+    new_lab: OpenLab, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Lab, UseUp]]:
+    """A server that counts in Redis, and who uses up an app's quota in another process."""
+    limiter = RedisRateLimiter(redis_url, SystemClock(), patience_s=PATIENT_S)
+    monkeypatch.setattr(wiring, "ProcessRateLimiter", partial(_given, limiter))
+    with redis.from_url(redis_url) as client:
+        yield (
+            new_lab(messages_per_second=5),
+            lambda app_id: client.set(f"hookwright:limit:app:{app_id}", 5, px=30_000),
+        )
+    limiter.close()
+
+
+def _given(limiter: RedisRateLimiter, _clock: Clock) -> RedisRateLimiter:
+    return limiter
+
+
+def test_publishers_share_the_quota(limited: tuple[Lab, UseUp]) -> None:
+    """What another process granted counts here: 429 with the window's end, and nothing written."""
+    lab, use_up = limited
+    app = lab.client.new_app()
+    granted = lab.client.post(f"/v1/apps/{app['slug']}/trigger", EVENT)
+    before = lab.snapshot("idempotency_keys")
+    use_up(app["id"])
+
+    refused = lab.client.post(f"/v1/apps/{app['slug']}/trigger", EVENT)
+
+    assert (202, "4") == (granted.status, granted.headers["x-ratelimit-remaining"])
+    assert (429, "rate_limited") == (refused.status, refused.code)
+    assert 28 < int(refused.headers["retry-after"]) <= 30
+    assert f'"app";r=0;t={refused.headers["retry-after"]}' == refused.headers["ratelimit"]
+    assert before == lab.snapshot("idempotency_keys")
+
+
+@pytest.mark.parametrize("body", [{"event_name": "order.paid"}, TO_NOBODY])
+def test_used_up_quota_comes_before_other_refusals(
+    limited: tuple[Lab, UseUp], body: Document
+) -> None:
+    """A request that would be refused anyway is told about its quota first."""
+    lab, use_up = limited
+    app = lab.client.new_app()
+    use_up(app["id"])
+
+    assert "rate_limited" == lab.client.post(f"/v1/apps/{app['slug']}/trigger", body).code
+
+
+@pytest.mark.parametrize("body", [EVENT, TO_NOBODY])
+def test_idempotency_key_keeps_no_429(limited: tuple[Lab, UseUp], body: Document) -> None:
+    """A request refused for its quota uses up no idempotency key."""
+    lab, use_up = limited
+    app = lab.client.new_app()
+    before = lab.snapshot()
+    use_up(app["id"])
+
+    answer = lab.client.post(f"/v1/apps/{app['slug']}/trigger", body, idempotency_key="one")
+
+    assert (429, before) == (answer.status, lab.snapshot())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hookwright_server.http.idempotency import Keyed
@@ -15,7 +16,8 @@ class Context:
 
     `payload` is the exact text of the body's member `payload`. `keyed` is set when the request
     carries an idempotency key that the handler itself must honour. `traceparent` is what those
-    carry on who act for this request; None: nothing.
+    carry on who act for this request; None: nothing. `admit` raises NotAdmitted when a quota is
+    used up; None: it has been seen to.
     """
 
     operation_id: str
@@ -25,6 +27,7 @@ class Context:
     payload: bytes | None = None
     keyed: Keyed | None = None
     traceparent: str | None = None
+    admit: Callable[[], None] | None = None
 
     @property
     def principal(self) -> Principal:

@@ -28,12 +28,12 @@ from hookwright_server.http.edge.operations import Operation
 from hookwright_server.http.edge.routes import Call
 from hookwright_server.http.idempotency import Idempotency
 from hookwright_server.http.journal import Entry, Journal
-from hookwright_server.http.rate_limit import Policy, RateLimiter, Standing
+from hookwright_server.http.rate_limit import Counted, Policy, RateLimiter
 from hookwright_server.services.principal import Principal
 from hookwright_server.services.sizes import check_payload
 from hookwright_server.services.trigger import Trigger
 from hookwright_server.store.database import Connection, Database
-from hookwright_server.store.errors import StoreUnavailable, WriterBusy, WriteUnknown
+from hookwright_server.store.errors import NotAdmitted, StoreUnavailable, WriterBusy, WriteUnknown
 
 _log = logging.getLogger(__name__)
 
@@ -95,14 +95,16 @@ class Dispatcher:
             operation, operation.method, request.path, request.headers.get("traceparent")
         )
         request_id = entry.request_id
-        standing: Standing | None = None
+        counted: Counted | None = None
         try:
             principal = entry.principal = self._authenticated(operation, request)
             if principal is not None:
-                standing = self._count(operation, principal, request)
-                standing.require()
-                _require_scope(operation, principal)
-            answer = self._run(operation, call, request, entry)
+                counted = self._count(operation, principal, request)
+            try:
+                answer = self._run(operation, call, request, entry, counted)
+            except (NotAdmitted, Refusal):
+                self._require_quota(counted)  # a quota that is used up refuses before all else
+                raise
         except Replayed as replayed:
             answer = replayed.answer
         except Exception as error:  # noqa: BLE001 - nothing but a problem may reach the caller
@@ -112,8 +114,8 @@ class Dispatcher:
         headers = {**answer.headers, "X-Request-Id": request_id}
         if answer.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
-        elif standing is not None:
-            headers |= standing.headers()
+        elif counted is not None:
+            headers |= counted.standing().headers()
         self._journal.end(entry, answer)
         return self._checked(operation, replace(answer, headers=headers))
 
@@ -122,7 +124,7 @@ class Dispatcher:
             return None
         return self._authenticator.authenticate(request.headers.get("authorization"))
 
-    def _count(self, operation: Operation, principal: Principal, request: Request) -> Standing:
+    def _count(self, operation: Operation, principal: Principal, request: Request) -> Counted:
         """Requests count against their key, events against their app."""
         if operation.tag == "trigger" and _may(operation, principal):
             with contextlib.suppress(Refusal):  # no such app: the handler says so
@@ -130,7 +132,7 @@ class Dispatcher:
         policy = Policy("key", principal.requests_per_minute, 60)
         return self._limiter.count(policy, principal.key_id)
 
-    def _count_message(self, principal: Principal, app_slug: str) -> Standing:
+    def _count_message(self, principal: Principal, app_slug: str) -> Counted:
         audience = self._trigger.audience(principal, app_slug)
         quota = audience.rate_limit_per_second or principal.messages_per_second
         return self._limiter.count(Policy("app", quota, 1), audience.app_id)
@@ -141,9 +143,12 @@ class Dispatcher:
         call: Call,
         request: Request,
         entry: Entry,
+        counted: Counted | None,
     ) -> Answer:
+        _require_scope(operation, entry.principal)
         params = _params(operation, request)
         body, payload = _body(operation, request)
+        admit = self._admission(operation, counted)
         principal, request_id = entry.principal, entry.request_id
         context = Context(
             operation.operation_id,
@@ -151,6 +156,7 @@ class Dispatcher:
             principal,
             payload=payload,
             traceparent=entry.span.traceparent,
+            admit=admit,
         )
 
         def run(context: Context) -> Answer:
@@ -171,6 +177,26 @@ class Dispatcher:
                 tx, keyed, request_id, lambda: run(replace(context, transaction=tx))
             ),
         )
+
+    def _admission(
+        self, operation: Operation, counted: Counted | None
+    ) -> Callable[[], None] | None:
+        """Look at the quota; a publisher's is left to the writer, who looks at a whole group's."""
+        if counted is None or counted.known or operation.tag != "trigger":
+            self._require_quota(counted)
+            return None
+
+        def admit() -> None:
+            standing = counted.standing()
+            if standing.exceeded:
+                raise NotAdmitted(standing.policy.name)
+
+        return admit
+
+    def _require_quota(self, counted: Counted | None) -> None:
+        if counted is None:
+            return
+        counted.standing().require()
 
     def _plainly(
         self, operation: Operation, context: Context, run: Callable[[Context], Answer]
@@ -246,8 +272,8 @@ def _may(operation: Operation, principal: Principal) -> bool:
     return operation.scope is None or principal.may(operation.scope)
 
 
-def _require_scope(operation: Operation, principal: Principal) -> None:
-    if not _may(operation, principal):
+def _require_scope(operation: Operation, principal: Principal | None) -> None:
+    if principal is not None and not _may(operation, principal):
         raise Refusal(
             "forbidden",
             f"The key's scopes are {sorted(principal.scopes)}; "

@@ -56,10 +56,34 @@ class Standing:
             )
 
 
+class Counted(Protocol):
+    """One request that has been counted, or is being counted."""
+
+    @property
+    def known(self) -> bool:
+        """Whether its standing is known without waiting."""
+        ...
+
+    def standing(self) -> Standing:
+        """Where the caller stands; this may wait a moment, and is the same each time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A request whose standing is known."""
+
+    value: Standing
+    known: bool = True
+
+    def standing(self) -> Standing:
+        return self.value
+
+
 class RateLimiter(Protocol):
     """Counts requests by subject."""
 
-    def count(self, policy: Policy, *subject: str) -> Standing:
+    def count(self, policy: Policy, *subject: str) -> Counted:
         """Count one request of `subject`; the standing says whether it was one too many."""
         ...
 
@@ -73,7 +97,11 @@ class ProcessRateLimiter:
         self._windows: dict[tuple[str, ...], tuple[int, int]] = {}  # (ends at, used)
         self._sweep_at = _FIRST_SWEEP_AT
 
-    def count(self, policy: Policy, *subject: str) -> Standing:
+    def count(self, policy: Policy, *subject: str) -> Counted:
+        return Known(self.count_now(policy, *subject))
+
+    def count_now(self, policy: Policy, *subject: str) -> Standing:
+        """The standing at once."""
         now_ms = self._clock.now_ms()
         key = (policy.name, *subject)
         with self._lock:

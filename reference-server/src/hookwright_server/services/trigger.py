@@ -25,7 +25,7 @@ _TRIES = 5
 class Event:
     """An event as the caller publishes it; `payload` is kept byte for byte.
 
-    Its deliveries carry `traceparent` on.
+    Its deliveries carry `traceparent` on. See Acceptance for `admit`.
     """
 
     event_name: str
@@ -33,6 +33,7 @@ class Event:
     event_id: str | None
     endpoint_ids: tuple[str, ...] | None
     traceparent: str | None = None
+    admit: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,9 @@ class Trigger:
         )
         accepted = Accepted(message_id, event.event_name, tuple(d.id for d in deliveries), filtered)
         return (
-            Acceptance(message, deliveries, audience.version, record and record(accepted)),
+            Acceptance(
+                message, deliveries, audience.version, record and record(accepted), event.admit
+            ),
             accepted,
         )
 

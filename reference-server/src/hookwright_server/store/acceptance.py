@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -60,10 +61,12 @@ class Acceptance:
     """Everything one trigger writes, in one transaction or not at all.
 
     `subscriptions_version` is the version of the app's endpoints that the fan-out was computed
-    from; the transaction checks that it is still the present one.
+    from; the transaction checks that it is still the present one. `admit` is asked by the writer
+    before it writes the group; raising NotAdmitted keeps the acceptance out.
     """
 
     message: NewMessage
     deliveries: tuple[NewDelivery, ...]
     subscriptions_version: int
     record: NewRecord | None = None
+    admit: Callable[[], None] | None = None

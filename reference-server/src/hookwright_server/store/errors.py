@@ -6,6 +6,7 @@ StoreError
 ├── NotWritten              nothing was written; trying again is safe
 │   ├── WriterBusy          the writer's queue is full, or a job waited in it too long
 │   ├── StaleSubscriptions  the app's endpoints changed since the caller read them
+│   ├── NotAdmitted         whoever is asked before a group is written said no
 │   └── RecordExists        the idempotency key has been used already
 ├── SessionLost             the worker's session has been declared dead
 ├── StoreUnavailable        the database itself failed (disk full, I/O error)
@@ -41,6 +42,10 @@ class StaleSubscriptions(NotWritten):
     def __init__(self, app_id: str) -> None:
         super().__init__(f"the endpoints of {app_id} changed; compute the fan-out again")
         self.app_id = app_id
+
+
+class NotAdmitted(NotWritten):
+    """The acceptance must not be written: its sender is over a limit."""
 
 
 class RecordExists(NotWritten):

@@ -125,7 +125,8 @@ class Writer:
     def _run(self) -> None:
         running = True
         while running:
-            jobs, running = self._gather()
+            gathered, running = self._gather()
+            jobs = [job for job in gathered if _is_admitted(job)]
             if jobs:
                 self._commit(jobs)
 
@@ -197,6 +198,17 @@ class Writer:
             return lambda: job.future.set_exception(failure)
         connection.exec_driver_sql("RELEASE SAVEPOINT job")
         return lambda: job.future.set_result(result)
+
+
+def _is_admitted(job: _Job) -> bool:
+    if job.acceptance is None or job.acceptance.admit is None:
+        return True
+    try:
+        job.acceptance.admit()
+    except Exception as error:  # noqa: BLE001 - every failure is the waiting job's answer
+        job.future.set_exception(error)
+        return False
+    return True
 
 
 def _alone(connection: Connection, job: _Job, work: Callable[[Connection], object]) -> _Settle:

@@ -41,6 +41,7 @@ class TriggerHandlers:
             event_id=fields.get("event_id"),
             endpoint_ids=None if endpoint_ids is None else tuple(endpoint_ids),
             traceparent=context.traceparent,
+            admit=context.admit,
         )
         if context.keyed is None:
             return _document(self._send(context, params, event, None))
@@ -55,6 +56,8 @@ class TriggerHandlers:
             self._replay(context, keyed)
             raise
         except Refusal as refusal:
+            if context.admit is not None:
+                context.admit()
             self._replay(context, keyed)
             raise Replayed(self._idempotency.keep(keyed, refusal, context.request_id)) from refusal
 
