@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check generate bench selftest kills clean lock
+.PHONY: help demo serve test check generate bench selftest kills faults clean lock
 .PHONY: setup check-format check-lint check-mypy check-pyright check-imports check-dependencies check-generated \
 	check-spec check-repository
 
@@ -88,6 +88,9 @@ selftest: $(VENV)/.dev ## Proves the conformance suite: starts broken servers, e
 
 kills: $(VENV)/.dev ## Kills a server under load again and again and checks the history (ARGS="--kills 500").
 	$(BIN)/python -m hookwright_benchmarks.kill_campaign $(ARGS)
+
+faults: $(VENV)/.dev ## Disturbs a whole installation under load in every way, looks for anything lost, writes docs/faults.md (40 minutes; ARGS="--events 20000 --faults 80" for less).
+	$(BIN)/python -m hookwright_benchmarks.faults --write docs $(ARGS)
 
 clean: ## Removes .venv, caches and build products; never a database.
 	rm -rf $(VENV) out .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache \

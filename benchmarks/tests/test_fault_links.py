@@ -12,7 +12,8 @@ import uvloop
 
 from hookwright_benchmarks.faults.links import Link
 
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
 
 
 class Echo:

@@ -21,6 +21,7 @@ from hookwright_benchmarks.faults import small_disk
 from hookwright_benchmarks.faults.clocks import is_possible as clocks_can_jump
 from hookwright_benchmarks.faults.conductor import Arena, Phase, Plan, Result, Standing, conduct
 from hookwright_benchmarks.faults.embedded import embedded
+from hookwright_benchmarks.faults.kinds import Lane
 from hookwright_benchmarks.faults.production import full_disk, production
 from hookwright_benchmarks.faults.programs import NotStarted
 from hookwright_benchmarks.faults.scorecard import Circumstances, document, markdown, show
@@ -29,8 +30,8 @@ from hookwright_benchmarks.machine import describe
 
 Open = Callable[[Path, int], AbstractAsyncContextManager[Arena]]
 
-_ALL = ("deliveries", "api", "api links", "redis", "redis links")
-_REDIS = ("redis", "redis links")
+_ALL: tuple[Lane, ...] = ("deliveries", "api", "api links", "redis", "redis links")
+_REDIS: tuple[Lane, ...] = ("redis", "redis links")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from hookwright_benchmarks.faults.checker import Evidence, Fault, Transition, Verdict, judge
 from hookwright_benchmarks.faults.evidence import Stored
-from hookwright_benchmarks.faults.kinds import Kind, Lane, choose
+from hookwright_benchmarks.faults.kinds import Kind, Lane, shuffled
 from hookwright_benchmarks.faults.publisher import Log, Publisher
 from hookwright_benchmarks.kill_campaign.history import Pair
 from hookwright_benchmarks.kill_campaign.sink import Sink
@@ -215,14 +215,18 @@ class _Stage:
         self, kinds: Sequence[Kind], period_s: float, goal: int, rng: random.Random
     ) -> None:
         next_at = time.monotonic() + period_s * rng.random()
+        bag: list[Kind] = []
         while True:
-            while time.monotonic() < next_at:
-                await asyncio.sleep(min(0.5, max(0.0, next_at - time.monotonic())))
+            while True:
+                if sum(fault.counts for fault in self._faults) >= goal:
+                    return
+                if time.monotonic() >= next_at:
+                    break
                 self._tell()
-            if sum(fault.counts for fault in self._faults) >= goal:
-                return
+                await asyncio.sleep(min(0.5, max(0.0, next_at - time.monotonic())))
             next_at = time.monotonic() + period_s * rng.uniform(0.7, 1.3)
-            await self._inject(choose(kinds, rng), rng)
+            bag = bag or shuffled(kinds, rng)
+            await self._inject(bag.pop(), rng)
 
     async def _inject(self, kind: Kind, rng: random.Random) -> None:
         """A fault that delays deliveries lasts, for the others of its lane, until it has been

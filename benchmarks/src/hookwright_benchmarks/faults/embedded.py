@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from hookwright import AsyncHookwright
 from hookwright.webhooks import Webhook
@@ -35,6 +35,12 @@ from hookwright_benchmarks.kill_campaign.evidence import statuses, stored_messag
 from hookwright_benchmarks.kill_campaign.sink import Sink
 
 _DISK_MB = 160
+_Whom = Literal["all", "parent", "worker"]
+_KILLS: tuple[tuple[str, _Whom], ...] = (
+    ("SIGKILL of all", "all"),
+    ("SIGKILL of the parent", "parent"),
+    ("SIGKILL of the worker", "worker"),
+)
 _TOUCHES: frozenset[Part] = frozenset({"api", "worker"})
 
 
@@ -135,11 +141,7 @@ def _kinds(program: Program, disk: SmallDisk | None) -> list[Kind]:
     kinds = [
         *(
             _kind(name, _signalling(program, signal.SIGKILL, whom), ready, from_begin=True)
-            for name, whom in (
-                ("SIGKILL of all", "all"),
-                ("SIGKILL of the parent", "parent"),
-                ("SIGKILL of the worker", "worker"),
-            )
+            for name, whom in _KILLS
         ),
         _kind("SIGTERM and start", restart, ready, from_begin=True),
         *(
@@ -150,11 +152,10 @@ def _kinds(program: Program, disk: SmallDisk | None) -> list[Kind]:
                     _signalling(program, signal.SIGCONT, "all"),
                 ),
                 hold_s=hold_s,
-                weight=weight,
             )
-            for name, hold_s, weight in (
-                ("SIGSTOP, short", (0.3, 2.0), 1.0),
-                ("SIGSTOP, longer than a lease", (10.5, 12.0), 0.5),
+            for name, hold_s in (
+                ("SIGSTOP, short", (0.3, 2.0)),
+                ("SIGSTOP, longer than a lease", (10.5, 12.0)),
             )
         ),
     ]
@@ -175,9 +176,7 @@ def _kind(name: str, begin: Act, end: Act, *, from_begin: bool = False) -> Kind:
     )
 
 
-def _signalling(
-    program: Program, number: signal.Signals, whom: Literal["all", "parent", "worker"]
-) -> Act:
+def _signalling(program: Program, number: signal.Signals, whom: _Whom) -> Act:
     async def send(_rng: random.Random) -> None:
         if whom == "worker":
             for pid in program.children():
@@ -209,6 +208,6 @@ def _findings(database: Path) -> list[str]:
     )
     if doctor.returncode == 0:
         return []
-    told = json.loads(doctor.stdout) if doctor.stdout else {"findings": []}
+    told: dict[str, Any] = json.loads(doctor.stdout or '{"findings": []}')
     faults = [f"{one['check']}: {one['meaning']}" for one in told["findings"] if one["is_fault"]]
     return faults or [f"doctor ended with {doctor.returncode}: {doctor.stderr[-200:]}"]

@@ -12,10 +12,10 @@ import random
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import psycopg
-from redis.asyncio import Redis
+import redis
 
 from hookwright_benchmarks.faults.checker import Part
 from hookwright_benchmarks.faults.clocks import Clocks
@@ -132,18 +132,11 @@ def _pauses(
         send(signal.SIGCONT)
 
     return [
-        Kind("SIGSTOP, short", lane, target, touches, stop, go_on, _SHORT_S, lingers_s=4),
-        Kind(
-            "SIGSTOP, longer than a lease",
-            lane,
-            target,
-            touches,
-            stop,
-            go_on,
-            _LONG_S,
-            lingers_s=4,
-            weight=0.7,
-        ),
+        Kind(name, lane, target, touches, stop, go_on, hold_s, lingers_s=4)
+        for name, hold_s in (
+            ("SIGSTOP, short", _SHORT_S),
+            ("SIGSTOP, longer than a lease", _LONG_S),
+        )
     ]
 
 
@@ -226,22 +219,27 @@ async def _until_postgres_answers(url: str) -> None:
 
 def _of_redis(service: Service) -> list[Kind]:
     async def flush(_rng: random.Random) -> None:
-        async with Redis.from_url(service.url) as redis:
-            await redis.flushall()
+        await asyncio.to_thread(_flush, service.url)
 
     touches: frozenset[Part] = frozenset({"redis"})
     return [Kind("FLUSHALL", "redis", "redis", touches, flush, _nothing, from_begin=True, weight=3)]
 
 
+def _flush(url: str) -> None:
+    client: Any = redis.from_url(url)  # its commands are typed in part only
+    with client:
+        client.flushall()
+
+
 def _links(cluster: Cluster) -> list[tuple[Link, Lane, frozenset[Part]]]:
-    api, postgres, redis, worker, sink = (
+    api, postgres, hints, worker, sink = (
         frozenset[Part]({part}) for part in ("api", "postgres", "redis", "worker", "sink")
     )
     links = cluster.links
     return [
         *((links[f"load-{name}"], "api links", api) for name in APIS),
         *((links[f"{name}-postgres"], "api links", postgres) for name in APIS),
-        *((links[f"{name}-redis"], "redis links", redis) for name in (*APIS, *WORKERS)),
+        *((links[f"{name}-redis"], "redis links", hints) for name in (*APIS, *WORKERS)),
         *((links[f"{name}-postgres"], "deliveries", worker) for name in WORKERS),
         *((links[f"workers-{name}"], "deliveries", sink) for name in BEHAVIOURS),
     ]
@@ -280,6 +278,8 @@ def _of_link(link: Link, lane: Lane, touches: frozenset[Part]) -> list[Kind]:
     ]
 
 
-def choose(kinds: Sequence[Kind], rng: random.Random) -> Kind:
-    """One of them, by weight."""
-    return rng.choices(kinds, [kind.weight for kind in kinds])[0]
+def shuffled(kinds: Sequence[Kind], rng: random.Random) -> list[Kind]:
+    """Each of them at least once, in a random order; more often by weight."""
+    bag = [kind for kind in kinds for _ in range(max(1, round(kind.weight)))]
+    rng.shuffle(bag)
+    return bag

@@ -68,7 +68,8 @@ class ProductionArena:
 async def production(folder: Path, seed: int) -> AsyncGenerator[ProductionArena]:
     """Everything that can be done to it. Without a C compiler no clock jumps."""
     clocks = Clocks.build(folder, (*APIS, *WORKERS))
-    async with running(folder, seed, environment=clocks and clocks.environment) as cluster:
+    more = None if clocks is None else clocks.environment
+    async with running(folder, seed, environment=more) as cluster:
         yield ProductionArena(cluster, all_kinds(cluster, clocks))
 
 

@@ -156,7 +156,7 @@ def _spread(times: Iterable[float | None]) -> dict[str, float] | None:
     }
 
 
-def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+def _summed(counts: Iterable[Mapping[Any, int]]) -> dict[str, int]:
     total: Counter[str] = Counter()
     for each in counts:
         total.update(each)

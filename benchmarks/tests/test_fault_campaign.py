@@ -1,0 +1,83 @@
+"""The fault campaign in short: real processes, some faults of each main kind, nothing lost."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+import uvloop
+
+from hookwright_benchmarks.faults.conductor import Phase, Plan, Result, conduct
+from hookwright_benchmarks.faults.kinds import Kind
+from hookwright_benchmarks.faults.production import production
+
+SEED = 3
+# By lane: a kind and its target, each of which is done.
+CHOSEN: Mapping[str, frozenset[tuple[str, str]]] = {
+    "deliveries": frozenset(
+        {
+            ("SIGKILL", "worker-a"),
+            ("SIGSTOP, short", "worker-b"),
+            ("SIGTERM and start", "worker-b"),
+            ("SIGKILL", "postgres"),
+            ("SIGSTOP, short", "postgres"),
+            ("link: reset", "worker-a-postgres"),
+            ("link: blackhole", "workers-prompt"),
+        }
+    ),
+    "api": frozenset(
+        {
+            ("SIGKILL of the parent", "api-a"),
+            ("SIGKILL of a process", "api-b"),
+            ("SIGTERM and start", "api-a"),
+            ("SIGHUP", "api-b"),
+            ("clock jump of an hour or a day", "api-a"),
+            ("clock jump of an hour or a day", "worker-a"),
+        }
+    ),
+    "api links": frozenset(
+        {("link: half-open", "api-a-postgres"), ("link: cut", "load-api-b")},
+    ),
+    "redis": frozenset({("SIGKILL", "redis"), ("FLUSHALL", "redis"), ("absence", "redis")}),
+    "redis links": frozenset({("link: blackhole", "api-a-redis"), ("link: cut", "worker-b-redis")}),
+}
+
+
+@pytest.fixture
+def folder() -> Generator[Path]:
+    """One that the user postgres can reach, with a path short enough for a socket."""
+    made = Path(mkdtemp(prefix="hookwright-faults-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.mark.serial
+@pytest.mark.needs_service("postgres", "redis")
+def test_faults_of_every_kind_lose_nothing(folder: Path) -> None:
+    """Everything acknowledged is delivered, in time, and nothing twice without a reason."""
+    phases = (
+        Phase(("redis", "redis links"), 4),
+        Phase(("deliveries", "api", "api links", "redis", "redis links"), 16),
+    )
+
+    result = uvloop.run(_campaign(folder, Plan("short", 1_200, phases, 50.0, SEED)))
+
+    assert {} == result.verdict.violations
+    assert not any(result.exit_codes.values())
+    assert result.accepted >= 1_200
+    assert len(result.verdict.counted) >= 20
+
+
+async def _campaign(folder: Path, plan: Plan) -> Result:
+    async with production(folder, plan.seed) as arena:
+        kinds = [kind for kind in arena.kinds if _is_chosen(kind)]
+        return await conduct(replace(arena, kinds=kinds), plan, lambda _now: None)
+
+
+def _is_chosen(kind: Kind) -> bool:
+    return (kind.name, kind.target) in CHOSEN[kind.lane]
