@@ -261,14 +261,18 @@ class Lab:
 
     def snapshot(self, *ignored: str) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every table, but for the leases of workers and `ignored` tables."""
-        return snapshot(self.settings.database, "worker_sessions", *ignored)
+        return snapshot(self._file, "worker_sessions", *ignored)
+
+    @property
+    def _file(self) -> Path:
+        assert isinstance(self.settings.database, Path)
+        return self.settings.database
 
     def files(self) -> bytes:
         """Everything that lies on the disk, except the key file."""
-        database = self.settings.database
         parts = [
             path.read_bytes()
-            for path in database.parent.iterdir()
+            for path in self._file.parent.iterdir()
             if path.is_file() and path != self.settings.key_file
         ]
         return b"\0".join(parts)
