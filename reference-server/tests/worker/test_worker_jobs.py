@@ -1,5 +1,7 @@
 """The RQ side of a worker, with an engine that only says when it may claim."""
 
+# pyright: reportUnknownMemberType=false
+# redis is typed in part only.
 from __future__ import annotations
 
 import json

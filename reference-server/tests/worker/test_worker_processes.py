@@ -1,5 +1,7 @@
 """Workers as processes: who delivers, who shares, and what their end costs."""
 
+# pyright: reportUnknownMemberType=false
+# redis is typed in part only.
 from __future__ import annotations
 
 import signal
@@ -8,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import cast
 
 import pytest
 from service_fixtures import NewDatabase, StartService
@@ -27,7 +30,8 @@ def _statuses(production: Production) -> Counter[str]:
 def _draining(redis_url: str) -> int:
     """How many workers are at a job, as RQ tells it."""
     redis = connect(redis_url)
-    return sum(redis.hget(key, "state") == b"busy" for key in redis.scan_iter("rq:worker:*"))
+    workers = cast("list[str]", redis.keys("rq:worker:*"))
+    return sum(redis.hget(key, "state") == b"busy" for key in workers)
 
 
 def test_nothing_is_sent_without_a_worker(

@@ -6,6 +6,8 @@ its upkeep, and the worker asks for the next one. The truth is in the database: 
 or doubled changes nothing but a moment's delay.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# rq is typed in part only: its annotations leave out what lists and dicts hold.
 from __future__ import annotations
 
 import logging
@@ -182,7 +184,7 @@ class _Worker(SimpleWorker):
     def should_run_maintenance_tasks(self) -> bool:
         return False
 
-    def bootstrap(self, *_options: Any) -> None:
+    def bootstrap(self, *_options: Any, **_more: Any) -> None:
         """Without RQ's log handlers, and without a thread that listens for its commands."""
         register: Callable[[], None] = self.register_birth
         register()

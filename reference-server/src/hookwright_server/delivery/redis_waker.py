@@ -4,6 +4,8 @@ Redis is never waited for by a request, and never believed: a hint that is lost,
 costs at most the time to an engine's next look at the database.
 """
 
+# pyright: reportUnknownMemberType=false
+# redis is typed in part only.
 from __future__ import annotations
 
 import logging
