@@ -143,8 +143,7 @@ class DeliveryLoop:
 
     async def begin(self) -> None:
         """Begin the session. Raises StoreError."""
-        self._renewed_at = self._loop.time()
-        self._session_id = await self._outbox.begin()
+        self._session_id, self._renewed_at = await self._outbox.begin()
 
     async def run(self) -> None:
         """Deliver until `stop`, then drain and end the session."""

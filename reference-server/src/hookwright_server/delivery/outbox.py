@@ -7,6 +7,7 @@ waits for it. Every coroutine raises StoreError when the database does not do it
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
@@ -41,11 +42,10 @@ class Outbox:
         self._alone = alone
         self._targets = Targets()
 
-    async def begin(self) -> str:
-        """Start a session; returns its id."""
+    async def begin(self) -> tuple[str, float]:
+        """Start a session; its id, and the monotonic time from which on it counts."""
         session_id = self._ids.new("wrk", self._clock.now_ms())
-        await self._do(lambda c: self._begin(c, session_id))
-        return session_id
+        return session_id, await self._do(lambda c: self._begin(c, session_id))
 
     async def renew(self, session_id: str) -> bool:
         """Keep the session alive; False when it has been declared dead."""
@@ -97,9 +97,11 @@ class Outbox:
     async def _do(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         return await asyncio.wrap_future(self._database.submit(work, durable=durable))
 
-    def _begin(self, connection: Connection, session_id: str) -> None:
-        now_ms = self._clock.now_ms()
-        worker_sessions.start(connection, session_id, now_ms, alone=self._alone)
+    def _begin(self, connection: Connection, session_id: str) -> float:
+        # Not when it was asked for: the database may have been away for long in between.
+        began_at = time.monotonic()
+        worker_sessions.start(connection, session_id, self._clock.now_ms(), alone=self._alone)
+        return began_at
 
     def _take_back(self, connection: Connection, own_session: str) -> list[Interrupted]:
         worker_sessions.end_dead(connection, own_session, self._clock.now_ms())

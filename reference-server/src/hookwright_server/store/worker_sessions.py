@@ -72,13 +72,19 @@ def is_any_alive(connection: Connection, now_ms: int) -> bool:
 
 
 def end_dead(connection: Connection, own: str, now_ms: int) -> int:
-    """End the other sessions that were not renewed for 10 s; say how many those were."""
-    ended = connection.execute(
-        sa.delete(worker_sessions)
-        .where(worker_sessions.c.id != own)
-        .where(worker_sessions.c.renewed_at < now_ms - DEAD_AFTER_MS)
+    """End the other sessions that were not renewed for 10 s; say how many those were.
+
+    Those that somebody else is just ending or renewing are left alone: to wait for one another
+    could become a deadlock.
+    """
+    c = worker_sessions.c
+    dead = (
+        sa.select(c.id)
+        .where(c.id != own)
+        .where(c.renewed_at < now_ms - DEAD_AFTER_MS)
+        .with_for_update(skip_locked=True)
     )
-    return ended.rowcount
+    return connection.execute(sa.delete(worker_sessions).where(c.id.in_(dead))).rowcount
 
 
 def recover(
