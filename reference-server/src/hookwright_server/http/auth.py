@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
-
 from hookwright_server.domain import api_key
 from hookwright_server.domain.api_key import ParsedKey
 from hookwright_server.errors import Refusal
 from hookwright_server.services.api_keys import ApiKeys
 from hookwright_server.services.principal import Principal
+from hookwright_server.services.short_memory import ShortMemory
 from hookwright_server.store import api_keys
 from hookwright_server.store.api_keys import Credential
 from hookwright_server.store.database import Database
@@ -32,9 +30,7 @@ class Authenticator:
         self._keys = keys
         self._requests_per_minute = requests_per_minute
         self._messages_per_second = messages_per_second
-        self._lock = threading.Lock()
-        self._cache: dict[str, tuple[float, Credential]] = {}
-        self._generation = 0
+        self._known = ShortMemory[str, Credential | None](_FRESH_FOR_S, _MOST_ENTRIES)
 
     def authenticate(self, authorization: str | None) -> Principal:
         """The holder of the key in this header; `unauthorized` in every other case."""
@@ -55,23 +51,12 @@ class Authenticator:
 
     def forget(self) -> None:
         """Ask the database again for every key: this process has just changed some."""
-        with self._lock:
-            self._generation += 1
-            self._cache.clear()
+        self._known.forget_all()
 
     def _credential(self, key_id: str) -> Credential | None:
-        entry = self._cache.get(key_id)
-        now = time.monotonic()
-        if entry is not None and now - entry[0] < _FRESH_FOR_S:
-            return entry[1]
-        generation = self._generation
-        found = self._database.read(lambda tx: api_keys.credential(tx, key_id))
-        with self._lock:
-            if found is not None and generation == self._generation:
-                if len(self._cache) >= _MOST_ENTRIES:
-                    self._cache.clear()
-                self._cache[key_id] = (now, found)
-        return found
+        return self._known.get(
+            key_id, lambda: self._database.read(lambda tx: api_keys.credential(tx, key_id))
+        )
 
 
 def _parse(authorization: str | None) -> ParsedKey:

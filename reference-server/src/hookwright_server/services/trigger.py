@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +9,7 @@ from hookwright_server.domain.subscriptions import Subscription, subscription
 from hookwright_server.errors import Fault, Refusal
 from hookwright_server.services.parts import Parts
 from hookwright_server.services.principal import Principal, require_app
+from hookwright_server.services.short_memory import ShortMemory
 from hookwright_server.store import endpoints
 from hookwright_server.store.acceptance import Acceptance, NewDelivery, NewMessage, NewRecord
 from hookwright_server.store.database import Connection, Database
@@ -18,6 +17,7 @@ from hookwright_server.store.errors import StaleSubscriptions
 from hookwright_server.telemetry.meters import SILENT, RequestMeter
 
 _FRESH_FOR_S = 1.0
+_MOST_AUDIENCES = 10_000
 _TRIES = 5
 
 
@@ -78,11 +78,11 @@ class Trigger:
         self._parts = parts
         self._database = database
         self._meter = meter
-        self._cache = _AudienceCache(self._load)
+        self._cache = ShortMemory[_CacheKey, Audience](_FRESH_FOR_S, _MOST_AUDIENCES)
 
     def audience(self, principal: Principal, app_slug: str) -> Audience:
         """The app to publish to, perhaps a second old; not_found when there is none."""
-        return self._cache.get(principal, app_slug)
+        return self._audience(principal, app_slug)
 
     def forget(self) -> None:
         """Read every app anew: one has changed, and its rate is checked by no transaction."""
@@ -101,7 +101,7 @@ class Trigger:
             try:
                 self._database.accept(acceptance)
             except StaleSubscriptions:
-                self._cache.forget(principal, app_slug)
+                self._cache.forget(_cache_key(principal, app_slug))
                 continue
             self._meter.accepted(len(acceptance.deliveries))
             return accepted
@@ -115,11 +115,11 @@ class Trigger:
         self, principal: Principal, app_slug: str, event: Event, record: Recorder | None
     ) -> tuple[Acceptance, Accepted]:
         try:
-            return self._plan(self._cache.get(principal, app_slug), event, record)
+            return self._plan(self._audience(principal, app_slug), event, record)
         except Refusal:
             # No transaction checks a refusal, so it must not rest on what may be a second old.
-            self._cache.forget(principal, app_slug)
-            return self._plan(self._cache.get(principal, app_slug), event, record)
+            self._cache.forget(_cache_key(principal, app_slug))
+            return self._plan(self._audience(principal, app_slug), event, record)
 
     def _plan(
         self, audience: Audience, event: Event, record: Recorder | None
@@ -164,8 +164,11 @@ class Trigger:
             accepted,
         )
 
-    def _load(self, principal: Principal, app_slug: str) -> Audience:
-        return self._database.read(lambda tx: self._read(tx, principal, app_slug))
+    def _audience(self, principal: Principal, app_slug: str) -> Audience:
+        return self._cache.get(
+            _cache_key(principal, app_slug),
+            lambda: self._database.read(lambda tx: self._read(tx, principal, app_slug)),
+        )
 
     def _read(self, tx: Connection, principal: Principal, app_slug: str) -> Audience:
         app = require_app(tx, principal, app_slug)
@@ -187,44 +190,10 @@ class Trigger:
         )
 
 
-class _AudienceCache:
-    """Audiences by caller and slug; the transaction finds out those that grew old."""
-
-    def __init__(self, load: Callable[[Principal, str], Audience]) -> None:
-        self._load = load
-        self._entries: dict[tuple[str, str, str | None, str], tuple[float, Audience]] = {}
-        self._lock = threading.Lock()
-
-    def get(self, principal: Principal, app_slug: str) -> Audience:
-        key = _cache_key(principal, app_slug)
-        entry = self._entries.get(key)
-        now = time.monotonic()
-        if entry is not None and now - entry[0] < _FRESH_FOR_S:
-            return entry[1]
-        try:
-            audience = self._load(principal, app_slug)
-        except Refusal:
-            self.forget(principal, app_slug)
-            raise
-        with self._lock:
-            if len(self._entries) > _MOST_AUDIENCES:
-                self._entries.clear()
-            self._entries[key] = (now, audience)
-        return audience
-
-    def forget(self, principal: Principal, app_slug: str) -> None:
-        with self._lock:
-            self._entries.pop(_cache_key(principal, app_slug), None)
-
-    def forget_all(self) -> None:
-        with self._lock:
-            self._entries.clear()
+_CacheKey = tuple[str, str, str | None, str]
 
 
-_MOST_AUDIENCES = 10_000
-
-
-def _cache_key(principal: Principal, app_slug: str) -> tuple[str, str, str | None, str]:
+def _cache_key(principal: Principal, app_slug: str) -> _CacheKey:
     return principal.account_id, principal.environment, principal.app_id, app_slug
 
 
