@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check generate bench selftest kills faults clean lock
+.PHONY: help demo serve test check generate bench selftest kills faults verdicts clean lock
 .PHONY: setup check-format check-lint check-mypy check-pyright check-imports check-dependencies check-generated \
 	check-spec check-repository
 
@@ -91,6 +91,9 @@ kills: $(VENV)/.dev ## Kills a server under load again and again and checks the 
 
 faults: $(VENV)/.dev ## Disturbs a whole installation under load in every way, looks for anything lost, writes docs/faults.md (40 minutes; ARGS="--events 20000 --faults 80" for less).
 	$(BIN)/python -m hookwright_benchmarks.faults --write docs $(ARGS)
+
+verdicts: $(VENV)/.dev ## Sends 100,000 generated requests to a server on SQLite and one on Postgres: equal answers (ARGS="--seed 2").
+	$(BIN)/python -m hookwright_benchmarks.verdicts $(ARGS)
 
 clean: ## Removes .venv, caches and build products; never a database.
 	rm -rf $(VENV) out .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache \

@@ -507,3 +507,27 @@ def test_what_only_a_socket_can_send(live: LiveServer) -> None:
     ):
         assert status == _refused(live.client.get(target)).status
     assert "unexpected_error" not in live.log
+
+
+def test_what_is_as_deep_as_allowed_can_be_listed(lab: Lab) -> None:
+    """Metadata at the greatest depth is no trouble for the answers that hold it."""
+    deep = b'{"name": "x", "metadata": ' + b'{"a":' * 62 + b"1" + b"}" * 63
+
+    created = lab.client.send("POST", "/v1/apps", JSON, deep)
+    listed = lab.client.get("/v1/apps")
+
+    assert (201, 200) == (created.status, listed.status)
+    assert created.json["metadata"] == listed.json["data"][0]["metadata"]
+
+
+@pytest.mark.parametrize("slug", ["%00", "a%00b", "%ff", "%ed%a0%80", "%F0%9F%8E%89"])
+def test_impossible_slug_is_never_looked_up(
+    slug: str, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that no app can have is refused before a database sees it, which may not take it."""
+    lab.client.get("/v1/apps").require(200)
+    monkeypatch.setattr(type(lab.database), "read", None)
+
+    answer = lab.client.post(f"/v1/apps/{slug}/trigger", {"event_name": "a", "payload": {}})
+
+    assert (400, "validation_error") == (answer.status, answer.code)

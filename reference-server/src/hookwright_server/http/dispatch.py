@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -43,6 +44,10 @@ _WAITING = frozenset({"endpoints.test"})
 _CHANGE_KEYS = frozenset({"api_keys", "apps"})
 _CHANGE_RATES = frozenset({"apps"})
 _RAW_MEMBER = "payload"
+# A list holds, in its rows, what was as deep as a request may be.
+_ANSWER_DEPTH = Limits.json_depth + 8
+# Whatever else stands in its place names no app, and may be nothing that a database takes.
+_SLUG = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _MEDIA_TYPE = "application/json"
 
 
@@ -126,9 +131,10 @@ class Dispatcher:
 
     def _count(self, operation: Operation, principal: Principal, request: Request) -> Counted:
         """Requests count against their key, events against their app."""
-        if operation.tag == "trigger" and _may(operation, principal):
+        app_slug = request.path_params.get("app_slug", "")
+        if operation.tag == "trigger" and _may(operation, principal) and _SLUG.fullmatch(app_slug):
             with contextlib.suppress(Refusal):  # no such app: the handler says so
-                return self._count_message(principal, request.path_params["app_slug"])
+                return self._count_message(principal, app_slug)
         policy = Policy("key", principal.requests_per_minute, 60)
         return self._limiter.count(policy, principal.key_id)
 
@@ -224,7 +230,7 @@ class Dispatcher:
         """Hold a sample of the answers against the contract; with all of them, break loudly."""
         if self._validated_share and random.random() < self._validated_share:  # noqa: S311 - a sample
             body = answer.body
-            value = strict_json.parse(body, untouched=(_RAW_MEMBER,)) if body else None
+            value = _answer_value(body) if body else None
             errors = gate.response_errors(operation.operation_id, answer.status, value)
             if errors:
                 _log.error(
@@ -266,6 +272,10 @@ def refusal_of(error: Exception) -> Refusal:
         case _:
             _log.error("unexpected_error", exc_info=error)
             return Refusal("internal_error", "An unexpected error. Report it with the request id.")
+
+
+def _answer_value(body: bytes) -> object:
+    return strict_json.parse(body, max_depth=_ANSWER_DEPTH, untouched=(_RAW_MEMBER,))
 
 
 def _may(operation: Operation, principal: Principal) -> bool:
