@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +11,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 from urllib.parse import unquote_to_bytes
-
-from flask import Flask
 
 from hookwright_benchmarks.verdicts.requests import Request
 from hookwright_server import wiring
@@ -24,6 +22,8 @@ from hookwright_server.settings import PostgresUrl, Settings
 if TYPE_CHECKING:
     from hookwright_server.clock import Clock
     from hookwright_server.services.parts import Parts
+
+WsgiApp = Callable[..., Any]
 
 _BEGIN_MS = 1_800_000_000_000
 _KEY = "k1:" + "A" * 43 + "="
@@ -64,7 +64,7 @@ class Answer:
 class Twin:
     """One of the servers."""
 
-    app: Flask
+    app: WsgiApp
     dice: Dice
     key: str
 
@@ -118,7 +118,7 @@ def _with_dice(dice: Dice) -> Any:
     return parts
 
 
-def _call(app: Flask, request: Request, key: str) -> Answer:
+def _call(app: WsgiApp, request: Request, key: str) -> Answer:
     path, _, query = request.target.partition("?")
     body = request.body or b""
     environ: dict[str, Any] = {
@@ -144,7 +144,11 @@ def _call(app: Flask, request: Request, key: str) -> Answer:
         variable = name.upper().replace("-", "_")
         environ[variable if variable == "CONTENT_TYPE" else f"HTTP_{variable}"] = text
     started: list[tuple[str, list[tuple[str, str]]]] = []
-    chunks: Any = app(environ, lambda status, head, _error=None: started.append((status, head)))  # type: ignore[arg-type]  # write() is for callables of old
+
+    def start(status: str, head: list[tuple[str, str]], _error: object = None) -> None:
+        started.append((status, head))
+
+    chunks = app(environ, start)
     try:
         content = b"".join(chunks)
     finally:
