@@ -24,7 +24,13 @@ from hookwright_benchmarks.faults.embedded import embedded
 from hookwright_benchmarks.faults.kinds import Lane
 from hookwright_benchmarks.faults.production import full_disk, production
 from hookwright_benchmarks.faults.programs import NotStarted
-from hookwright_benchmarks.faults.scorecard import Circumstances, document, markdown, show
+from hookwright_benchmarks.faults.scorecard import (
+    Circumstances,
+    document,
+    fault_log,
+    markdown,
+    show,
+)
 from hookwright_benchmarks.faults.versions import commit, versions
 from hookwright_benchmarks.machine import describe
 
@@ -67,7 +73,10 @@ async def play(
         place = folder / stage.plan.name.replace(" ", "-")
         place.mkdir()
         async with stage.open(place, stage.plan.seed) as arena:
-            results.append(await conduct(arena, stage.plan, progress))
+            result = await conduct(arena, stage.plan, progress)
+        log = "".join(f"{json.dumps(line)}\n" for line in fault_log(result))
+        (place / "faults.jsonl").write_text(log)
+        results.append(result)
     return results
 
 

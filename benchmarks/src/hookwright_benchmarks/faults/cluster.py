@@ -41,7 +41,13 @@ ENDPOINT: Mapping[str, Any] = {
     "timeout_seconds": 4,
     "max_concurrency": 128,
 }
-_POSTGRES = {"max_connections": "300", "shared_buffers": "256MB", "checkpoint_timeout": "60s"}
+_POSTGRES = {
+    "max_connections": "300",
+    "shared_buffers": "256MB",
+    "checkpoint_timeout": "60s",
+    "log_line_prefix": "%m [%p] %u ",
+    "log_lock_waits": "on",
+}
 _COMMAND = (sys.executable, "-m", "hookwright_server")
 SETTINGS = {
     "HOOKWRIGHT_ALLOW_HTTP": "1",

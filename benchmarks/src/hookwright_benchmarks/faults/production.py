@@ -54,6 +54,7 @@ class ProductionArena:
 
     async def stop(self) -> Mapping[str, int]:
         programs = self.cluster.programs
+        await asyncio.gather(*(program.ready() for program in programs.values()))
         codes = await asyncio.gather(*(program.stop() for program in programs.values()))
         return dict(zip(programs, codes, strict=True))
 

@@ -10,7 +10,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from hookwright_benchmarks.faults.checker import RECOVERY_LIMIT_S, VIOLATIONS, percentile
+from hookwright_benchmarks.faults.checker import (
+    RECOVERY_LIMIT_S,
+    VIOLATIONS,
+    Fault,
+    percentile,
+)
 from hookwright_benchmarks.faults.conductor import Result
 from hookwright_benchmarks.results import Machine
 
@@ -64,6 +69,22 @@ def show(told: Mapping[str, Any], console: Console) -> None:
     for text in _wrongs(told):
         console.print(text, style="red", markup=False)
     console.print("All is well." if told["sound"] else "Something is wrong; see above.")
+
+
+def fault_log(result: Result) -> Iterator[dict[str, Any]]:
+    """Every fault that counted, with its times; for examining a campaign by hand."""
+    for each in result.verdict.recoveries:
+        fault = each.fault
+        yield {
+            "fault": f"{fault.target}: {fault.kind}",
+            "began": round(fault.began, 3),
+            "recovers_from": round(fault.recovers_from, 3),
+            "ended": round(fault.ended, 3),
+            "unsettled": fault.unsettled,
+            "requests_open": fault.requests_open,
+            "since_last_s": each.since_last_s,
+            "through_all_s": each.through_all_s,
+        }
 
 
 def _stage(result: Result) -> dict[str, Any]:
@@ -134,14 +155,19 @@ def _recovery(results: Sequence[Result]) -> dict[str, Any]:
     groups: dict[str, list[float]] = {}
     for each in found:
         if each.since_last_s is not None:
-            part = "-".join(sorted(each.fault.touches)) or each.fault.target
-            group = f"{part}, link" if each.fault.kind.startswith("link") else part
-            groups.setdefault(group, []).append(each.since_last_s)
+            groups.setdefault(_part(each.fault), []).append(each.since_last_s)
     return {
         "all": _spread(each.since_last_s for each in found),
         "through_further_faults": _spread(each.through_all_s for each in found),
         "by_part": {group: _spread(times) for group, times in sorted(groups.items())},
     }
+
+
+def _part(fault: Fault) -> str:
+    if fault.target == "serve":
+        return "serve, the embedded form"
+    part = "".join(fault.touches) or "clock"
+    return f"link to {part}" if fault.kind.startswith("link") else part
 
 
 def _spread(times: Iterable[float | None]) -> dict[str, float] | None:
