@@ -127,7 +127,7 @@ VIOLATIONS: Mapping[str, str] = {
     "not_recovered": "never delivered again after a fault",
     "late_recoveries": f"recovery p99 above {RECOVERY_LIMIT_S:g} s",
     "unfinished": "neither delivered nor given up at the end",
-    "audit": "findings of `hookwright-server doctor`",
+    "audit": "rules of `hookwright-server doctor` that rows break",
 }
 
 
