@@ -13,6 +13,7 @@ from hookwright_benchmarks.cli import main, measure
 from hookwright_benchmarks.results import Report, Row
 from hookwright_benchmarks.rig import limit
 from hookwright_benchmarks.suites import SUITES
+from hookwright_benchmarks.suites.plan import BackEnd
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,29 +23,52 @@ def _in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def quick(name: str, folder: Path) -> dict[str, Row]:
+def quick(name: str, back_end: BackEnd = "embedded") -> dict[str, Row]:
     """The rows of one quick suite, by their promise."""
-    return {row.promise: row for row in measure((name,), folder, quick=True).rows}
+    found = measure((name,), back_end=back_end, quick=True)
+    return {row.promise: row for row in found.rows}
 
 
-def test_the_load_arrives_whole_and_genuine(tmp_path: Path) -> None:
+def test_the_load_arrives_whole_and_genuine() -> None:
     """What the server accepted, the sink received once, under a right signature."""
-    rows = quick("throughput", tmp_path)
+    rows = quick("throughput")
 
     assert 100.0 == rows["received of what was accepted, 500 B"].measured
     assert 100.0 == rows["received of what was accepted, 7 KB"].measured
     assert 0.0 == rows["deliveries whose signature is wrong"].measured
     assert rows["accepted messages/s, 500 B"].measured > 0
-    assert rows["CPU of the worker a message, with 2 deliveries"].measured > 0
+    assert rows["CPU of worker a message, with 2 deliveries"].measured > 0
 
 
-def test_the_engine_delivers_with_both_senders(tmp_path: Path) -> None:
+def test_the_engine_delivers_with_both_senders() -> None:
     """The engine runs on its own sender and on the one that it is compared with."""
-    rows = quick("engine", tmp_path)
+    rows = quick("engine")
 
     assert rows["CPU a delivery"].measured > 0
     assert rows["CPU a delivery on aiohttp"].measured > 0
     assert rows["engine deliveries/s ÷ limit on the same sink"].measured > 0
+
+
+@pytest.mark.needs_service("postgres")
+@pytest.mark.needs_service("redis")
+def test_the_production_form_delivers_beside_the_embedded_one() -> None:
+    """Real `api` and `worker` processes get the load, and their CPU is told apart."""
+    rows = quick("throughput", "production")
+
+    assert 100.0 == rows["received of what was accepted, 500 B"].measured
+    assert 0.0 == rows["deliveries whose signature is wrong"].measured
+    assert rows["embedded ÷ production, deliveries/s end to end"].measured > 0
+    assert rows["CPU of api a message, with 2 deliveries"].measured > 0
+    assert rows["log (WAL) a message, with 2 deliveries"].measured > 0
+
+
+@pytest.mark.needs_service("postgres")
+@pytest.mark.parametrize("name", ["depth"])
+def test_the_store_is_measured_on_postgres(name: str) -> None:
+    """Claims and inserts of the store alone, on Postgres too."""
+    rows = quick(name, "production").values()
+
+    assert all(row.measured > 0 for row in rows)
 
 
 def test_a_bare_client_stands_in_for_wrk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,9 +93,9 @@ def test_a_bare_client_stands_in_for_wrk(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("name", ["sdk", "group-commit"])
-def test_other_suites_give_positive_figures(name: str, tmp_path: Path) -> None:
+def test_other_suites_give_positive_figures(name: str) -> None:
     """Every row of a suite holds one positive value a run."""
-    rows = quick(name, tmp_path).values()
+    rows = quick(name).values()
 
     assert all(len(row.values) == 1 and row.measured > 0 for row in rows)
     assert {name} == {row.suite for row in rows}
@@ -82,7 +106,17 @@ def test_the_command_prints_a_report_as_json() -> None:
     kept = (ROOT / "benchmarks/results/embedded.json").read_bytes()
     command = "from hookwright_benchmarks.cli import main; main()"
     printed = subprocess.run(
-        [sys.executable, "-c", command, "--quick", "--only", "codegen", "--json"],
+        [
+            sys.executable,
+            "-c",
+            command,
+            "--quick",
+            "--only",
+            "codegen",
+            "--json",
+            "--backend",
+            "embedded",
+        ],
         check=True,
         capture_output=True,
         text=True,

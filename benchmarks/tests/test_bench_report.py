@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hookwright_benchmarks import report
-from hookwright_benchmarks.results import Machine, Report, Row, at_least, at_most, figure, read
+from hookwright_benchmarks import cli, report, scale_report
+from hookwright_benchmarks.results import Machine, Report, Row, at_least, at_most, figure
 
 ROOT = Path(__file__).resolve().parents[2]
 MACHINE = Machine(
@@ -58,7 +58,7 @@ def test_json_keeps_everything() -> None:
 
 def test_the_document_shows_every_row() -> None:
     """Promise, target, median, span, unit and verdict stand in one line of the table."""
-    lines = report.markdown(REPORT).splitlines()
+    lines = report.markdown([REPORT]).splitlines()
 
     assert "| accepted messages/s | ≥ 700 | 750 | 710 to 1,690 | 1/s | met |" in lines
     assert "| 202 → received, p50 | ≤ 3 | 4 | 3.5 to 5 | ms | missed |" in lines
@@ -83,8 +83,67 @@ def test_figures_have_three_digits(value: float, text: str) -> None:
     assert text == figure(value)
 
 
-def test_the_committed_document_is_rendered_from_the_committed_figures() -> None:
-    """docs/performance.md says what benchmarks/results/embedded.json holds, and nothing else."""
-    found = read(ROOT / "benchmarks/results/embedded.json")
+def test_both_forms_stand_in_one_document() -> None:
+    """Each back end has its part, and settings that its figures depend on are told."""
+    production = replace(REPORT, back_end="production", facts={"Postgres fsync": "on"})
 
-    assert report.markdown(found) == (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    text = report.markdown([REPORT, production], notes="## Where the time goes\n\nThere.\n")
+
+    assert ["## Embedded form", "## Production form", "## Where the time goes"] == [
+        line for line in text.splitlines() if line.startswith("## ")
+    ]
+    assert "- Postgres fsync: on." in text
+
+
+def test_of_the_scale_suite_only_promises_stand_in_the_document() -> None:
+    """Rows without a target are figures of docs/scale.md alone."""
+    rows = [
+        Row("scale-production", "insert", "ratio", (1.2,), at_most(1.3)),
+        Row("scale-production", "claim", "ms", (9.0,)),
+    ]
+
+    text = report.markdown([REPORT], [replace(REPORT, rows=rows)])
+
+    assert "| insert | ≤ 1.3 |" in text
+    assert "| claim |" not in text
+
+
+def scale_rows() -> list[Row]:
+    """What the scale suite finds, each value 100."""
+    promises = [
+        "finding who waits, 10 endpoints",
+        "claim of 500, 10,000 pending",
+        "insert at 11,000,000 deliveries ÷ empty",
+        "1 API, 1 worker: accepted",
+        "1 API, 1 worker: delivered",
+        *(
+            f"1 API, 1 worker: CPU of {kind} a message"
+            for kind in ("door", "api", "worker", "postgres", "redis")
+        ),
+        "log (WAL) a message, with 2 deliveries",
+    ]
+    return [Row("scale-production", promise, "", (100.0,)) for promise in promises]
+
+
+def test_the_scale_document_reckons_with_what_was_measured() -> None:
+    """A machine of 4 cores at 70 % makes 2.8 s of CPU a second, of which a message takes 300 µs."""
+    text = scale_report.markdown(REPORT, replace(REPORT, rows=scale_rows()))
+
+    assert "| one machine of API and workers | 9,333 | 4 cores ÷ 300 µs |" in text
+    assert "| Postgres, log | 2,000 | 200 MB/s ÷ 100 KB |" in text
+    assert "| 10 | 93,333 | 2,000 | 173 M | Postgres' log | 1,280 |" in text
+    assert "| claim of 500, 10,000 pending |  | 100 |" in text
+
+
+def test_the_committed_documents_are_rendered_from_the_committed_figures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """docs/ says what benchmarks/results holds, and nothing else."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(cli, "DOCUMENT", tmp_path / "performance.md")
+    monkeypatch.setattr(cli, "SCALE_DOCUMENT", tmp_path / "scale.md")
+
+    cli.write_documents()
+
+    made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    assert made == {name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in made}

@@ -8,85 +8,140 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from hookwright_benchmarks import machine, report
-from hookwright_benchmarks.results import Report, Row
-from hookwright_benchmarks.suites import SUITES
-from hookwright_benchmarks.suites.plan import Plan
+from hookwright_benchmarks import machine, report, scale_report
+from hookwright_benchmarks.results import Report, Row, read
+from hookwright_benchmarks.suites import SUITES, WITHOUT_SERVER
+from hookwright_benchmarks.suites.plan import BackEnd, Plan
 
-RESULTS = Path("benchmarks/results/embedded.json")
+RESULTS = Path("benchmarks/results")
 DOCUMENT = Path("docs/performance.md")
+SCALE_DOCUMENT = Path("docs/scale.md")
+NOTES = RESULTS / "notes.md"
+_BACK_ENDS: dict[str, tuple[BackEnd, ...]] = {
+    "embedded": ("embedded",),
+    "production": ("production",),
+    "both": ("embedded", "production"),
+}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--backend",
+    type=click.Choice(list(_BACK_ENDS)),
+    default="both",
+    show_default=True,
+    help="SQLite in one process, or Postgres and Redis with `api` and `worker`.",
+)
 @click.option(
     "--only",
     "names",
     multiple=True,
     type=click.Choice(list(SUITES)),
-    help="Run only this suite; may be given several times. Keeps nothing.",
+    help="Run only this suite; may be given several times. Keeps nothing but `scale` alone.",
 )
+@click.option("--runs", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--quick", is_flag=True, help="A tiny load, once: whether it works. Keeps nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, not as a table.")
-@click.option(
-    "--render", is_flag=True, help=f"Measure nothing: write {DOCUMENT} from {RESULTS} again."
-)
-def main(names: tuple[str, ...], quick: bool, as_json: bool, render: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON lines.")
+@click.option("--render", is_flag=True, help="Measure nothing: write the documents again.")
+def main(
+    backend: str, names: tuple[str, ...], runs: int, *, quick: bool, as_json: bool, render: bool
+) -> None:
     """Measure what Hookwright promises, on this machine, from the repository's folder.
 
-    A full run writes the figures to benchmarks/results/embedded.json and docs/performance.md.
+    A full run keeps its figures in benchmarks/results/ and writes docs/performance.md. So does
+    `--only scale`, with docs/scale.md; without it that suite does not run.
     """
-    if not RESULTS.parent.is_dir():
-        raise click.ClickException(f"{RESULTS.parent} is not here; run this in the repository.")
+    if not RESULTS.is_dir():
+        raise click.ClickException(f"{RESULTS} is not here; run this in the repository.")
     if render:
-        DOCUMENT.write_text(report.markdown(Report.from_json(RESULTS.read_text())))
+        write_documents()
         return
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    with tempfile.TemporaryDirectory(prefix="hookwright-bench-") as folder:
-        found = measure(names or tuple(SUITES), Path(folder), quick=quick)
-    if as_json:
-        click.echo(found.to_json(), nl=False)
-    else:
-        report.show(found, _console())
-    if not names and not quick:
-        keep(found)
+    is_scale = names == ("scale",)
+    reports = [
+        measure(names or default_suites(each), back_end=each, runs=runs, quick=quick)
+        for each in _BACK_ENDS[backend]
+    ]
+    for found in reports:
+        if as_json:
+            click.echo(found.to_json(), nl=False)
+        else:
+            report.show(found, _console())
+    if not quick and (is_scale or not names):
+        for found in reports:
+            keep(found, is_scale=is_scale)
+        write_documents()
 
 
-def measure(names: tuple[str, ...], folder: Path, *, quick: bool) -> Report:
+def default_suites(back_end: BackEnd) -> tuple[str, ...]:
+    """What a full run measures."""
+    left_out = ("scale",) if back_end == "embedded" else ("scale", *WITHOUT_SERVER)
+    return tuple(name for name in SUITES if name not in left_out)
+
+
+def measure(
+    names: Sequence[str], *, back_end: BackEnd = "embedded", runs: int = 3, quick: bool
+) -> Report:
     """Run the suites and gather their rows."""
     began = time.monotonic()
 
     def say(line: str) -> None:
-        click.echo(f"[{time.monotonic() - began:6.1f} s] {line}", err=True)
+        click.echo(f"[{time.monotonic() - began:6.1f} s] {back_end}: {line}", err=True)
 
-    where = machine.describe(folder)
-    caution = report.warning(where)
-    if caution is not None:
-        click.echo(f"WARNING: {caution}", err=True)
-    plan = Plan(quick=quick, folder=folder, say=say)
     rows: list[Row] = []
-    for name in names:
-        rows += SUITES[name](plan)
-    return Report(
-        date=datetime.now(UTC).strftime("%Y-%m-%d"),
-        command=" ".join(["hookwright-bench", *sys.argv[1:]]),
-        commit=_commit(),
-        machine=where,
-        versions=machine.versions(),
-        rows=rows,
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hookwright-bench-")))
+        where = machine.describe(folder)
+        caution = report.warning(where)
+        if caution is not None:
+            click.echo(f"WARNING: {caution}", err=True)
+        plan = Plan(quick, folder, say, stack, back_end, runs)
+        for name in names:
+            rows += SUITES[name](plan)
+        facts = plan.postgres.facts() | plan.redis.facts() if plan.is_production else {}
+        return Report(
+            date=datetime.now(UTC).strftime("%Y-%m-%d"),
+            command=" ".join(["hookwright-bench", *sys.argv[1:]]),
+            commit=_commit(),
+            machine=where,
+            versions=machine.versions(),
+            rows=rows,
+            back_end=back_end,
+            facts=facts,
+        )
+
+
+def keep(found: Report, *, is_scale: bool) -> None:
+    """Write the figures."""
+    path = RESULTS / f"{'scale-' if is_scale else ''}{found.back_end}.json"
+    path.write_text(found.to_json(), encoding="utf-8")
+    click.echo(f"wrote {path}", err=True)
+
+
+def write_documents() -> None:
+    """Write what is made of the kept figures."""
+    promises, scales = (
+        kept(("embedded", "production")),
+        kept(("scale-embedded", "scale-production")),
     )
+    notes = NOTES.read_text(encoding="utf-8") if NOTES.exists() else ""
+    DOCUMENT.write_text(report.markdown(promises, scales, notes), encoding="utf-8")
+    if len(scales) == len(_BACK_ENDS["both"]):
+        SCALE_DOCUMENT.write_text(scale_report.markdown(*scales), encoding="utf-8")
 
 
-def keep(found: Report) -> None:
-    """Write the figures, and the document that is made of them."""
-    RESULTS.write_text(found.to_json(), encoding="utf-8")
-    DOCUMENT.write_text(report.markdown(found), encoding="utf-8")
-    click.echo(f"wrote {RESULTS} and {DOCUMENT}", err=True)
+def kept(names: Sequence[str]) -> list[Report]:
+    """The reports of these names that have been kept."""
+    paths = [RESULTS / f"{name}.json" for name in names]
+    return [read(path) for path in paths if path.exists()]
 
 
 def _commit() -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -118,3 +119,13 @@ def children(pid: int) -> list[int]:
     """The processes that `pid` started."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
     return [int(word) for word in text.split()]
+
+
+def family_cpu_seconds(pid: int) -> float:
+    """What a process and those that it started have used, the ended ones included."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    total = sum(map(int, fields[11:15])) / _TICKS_PER_S
+    for child in children(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            total += cpu_seconds(child)
+    return total

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -13,17 +13,30 @@ _STYLES = {"met": "green", "missed": "bold red", "for information": "dim"}
 _INTRODUCTION = """\
 # Performance: what was measured
 
-This document is written by `make bench` from `benchmarks/results/embedded.json`; edit neither.
-It measures the embedded form: `hookwright-server serve`, two processes, one SQLite file with
-`synchronous=FULL`. Load generator, server and sink share the machine. The load is open: messages
-fall due at a constant rate, and latency counts from when one was due. The sink checks every
-signature by itself. Each figure is the median of the runs; least and greatest stand beside it.
-Absolutes belong to the machine below; compare ratios."""
+This document is written by `make bench` from the figures in `benchmarks/results/`; edit neither.
+Load generator, server and sink share the machine. The load is open: messages fall due at a
+constant rate, and latency counts from when one was due. The sink checks every signature by
+itself. Each figure is the median of the runs; least and greatest stand beside it. Absolutes
+belong to the machine that is named; compare ratios. [scale.md](scale.md) says how cost grows."""
+_FORMS = {
+    "embedded": """\
+## Embedded form
+
+`hookwright-server serve`: two processes, one SQLite file with `synchronous=FULL`.""",
+    "production": """\
+## Production form
+
+`hookwright-server api` with one process, one `worker`, Postgres and Redis, all on the machine.""",
+}
+_DEPTH = """\
+## At depth
+
+Promises about large tables, from `hookwright-bench --only scale`."""
 
 
 def show(report: Report, console: Console) -> None:
     """The table, and what it was measured on."""
-    table = Table(title="Hookwright: promises and measurements", title_justify="left")
+    table = Table(title=f"Hookwright, {report.back_end}", title_justify="left")
     for heading in ("promise", "target", "measured", "least to greatest", "unit", "verdict"):
         table.add_column(heading)
     for row in report.rows:
@@ -33,9 +46,33 @@ def show(report: Report, console: Console) -> None:
         console.print(line, highlight=False)
 
 
-def markdown(report: Report) -> str:
-    """The document; equal reports give equal text."""
-    return "\n".join([*_document(report), ""])
+def markdown(reports: Sequence[Report], scales: Sequence[Report] = (), notes: str = "") -> str:
+    """The document; equal reports give equal text.
+
+    Of `scales` it shows what has a target. `notes` is Markdown: where the time goes.
+    """
+    parts = [_INTRODUCTION]
+    for report in reports:
+        lines = [_FORMS[report.back_end], "", *conditions(report), "", *table(report.rows)]
+        parts.append("\n".join([*lines, *_how(report.rows)]))
+    promised = [row for report in scales for row in report.rows if row.target is not None]
+    if promised:
+        parts.append("\n".join([_DEPTH, "", *table(promised), *_how(promised)]))
+    if notes:
+        parts.append(notes.rstrip())
+    return "\n\n".join(parts) + "\n"
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """The rows as lines of Markdown."""
+    yield "| promise | target | measured | least to greatest | unit | verdict |"
+    yield "|---|---|---|---|---|---|"
+    yield from (f"| {' | '.join(_plain_cells(row))} |" for row in rows)
+
+
+def conditions(report: Report) -> Iterator[str]:
+    """When, where and on what it was measured, as a list of Markdown."""
+    yield from (f"- {line}" for line in _machine_lines(report))
 
 
 def warning(machine: Machine) -> str | None:
@@ -48,16 +85,8 @@ def warning(machine: Machine) -> str | None:
     )
 
 
-def _document(report: Report) -> Iterator[str]:
-    yield _INTRODUCTION
-    yield ""
-    yield from (f"- {line}" for line in _machine_lines(report))
-    yield ""
-    yield "| promise | target | measured | least to greatest | unit | verdict |"
-    yield "|---|---|---|---|---|---|"
-    for row in report.rows:
-        yield f"| {' | '.join(_plain_cells(row))} |"
-    notes = [row for row in report.rows if row.note]
+def _how(rows: Sequence[Row]) -> Iterator[str]:
+    notes = [row for row in rows if row.note]
     if notes:
         yield ""
         yield "How it was measured:"
@@ -85,4 +114,6 @@ def _machine_lines(report: Report) -> Iterator[str]:
     )
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     yield f"Versions: Python {machine.python}, SQLite {machine.sqlite}, {versions}."
+    if report.facts:
+        yield "; ".join(f"{name}: {value}" for name, value in report.facts.items()) + "."
     yield warning(machine) or f"Load average before the first run: {machine.load_average}."

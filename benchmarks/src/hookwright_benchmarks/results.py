@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
@@ -84,7 +84,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that one run of `hookwright-bench` found."""
+    """Everything that one run of `hookwright-bench` found.
+
+    `facts` are settings that the figures depend on, such as those of Postgres and Redis.
+    """
 
     date: str
     command: str
@@ -92,6 +95,8 @@ class Report:
     machine: Machine
     versions: Mapping[str, str]
     rows: Sequence[Row]
+    back_end: str = "embedded"
+    facts: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def to_json(self) -> str:
         """Stable text: the same report gives the same bytes."""
@@ -113,6 +118,8 @@ class Report:
             machine=Machine(**document["machine"]),
             versions=document["versions"],
             rows=[_row(each) for each in document["rows"]],
+            back_end=document.get("back_end", "embedded"),
+            facts=document.get("facts", {}),
         )
 
 

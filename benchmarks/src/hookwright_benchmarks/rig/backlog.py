@@ -6,10 +6,10 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 import sqlalchemy as sa
 
+from hookwright_benchmarks.rig.server import Place
 from hookwright_server.domain.signing import generate_secret
 from hookwright_server.domain.vault import Vault
 from hookwright_server.ids import Ids
@@ -18,7 +18,7 @@ from hookwright_server.store.acceptance import Acceptance, NewDelivery, NewMessa
 from hookwright_server.store.database import Connection
 from hookwright_server.store.hot_sql import hot_sql
 from hookwright_server.store.migrations import migrate
-from hookwright_server.store.sqlite import SqliteDatabase
+from hookwright_server.store.opening import open_database
 from hookwright_server.store.writer import WriterLimits
 
 ACCOUNT = "acc_bench"
@@ -29,8 +29,9 @@ _GROUP = 500
 class Backlog:
     """Fills a fresh database of its own; `database` is open until `close`."""
 
-    def __init__(self, path: Path, limits: WriterLimits | None = None) -> None:
-        self.database = SqliteDatabase(path, limits=limits)
+    def __init__(self, place: Place, limits: WriterLimits | None = None) -> None:
+        self.place = str(place)
+        self.database = open_database(self.place, limits=limits)
         migrate(self.database.engine)
         self.vault = Vault({"k": os.urandom(32)}, "k")
         self.ids = Ids()

@@ -15,12 +15,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from hookwright_benchmarks.processes import thread_cpu_seconds
+from hookwright_benchmarks.processes import family_cpu_seconds, thread_cpu_seconds
 from hookwright_benchmarks.rig.aiohttp_sender import AiohttpSender
 from hookwright_benchmarks.rig.backlog import ACCOUNT, Backlog
 from hookwright_benchmarks.rig.lines import say
@@ -38,6 +37,7 @@ from hookwright_server.delivery.waker import MemoryWaker
 from hookwright_server.domain.contract import RETRY_PRESETS
 from hookwright_server.domain.egress_policy import PRIVATE_NETWORKS, EgressPolicy
 from hookwright_server.domain.retry_policy import RetryPolicies
+from hookwright_server.store.opening import is_server
 
 _PATIENCE_S = 300.0
 _AT_A_TIME = 200
@@ -54,20 +54,24 @@ class Order:
     endpoints: int
     payload_bytes: int
     sender: str
+    postgres_pid: int = 0
 
 
 def deliver(order: Order) -> dict[str, Any]:
     """What the whole backlog took: seconds, and CPU seconds of the process and its threads."""
-    backlog = Backlog(Path(order.database))
+    backlog = Backlog(order.database)
     urls = [f"http://127.0.0.1:{order.sink_port}/{n}" for n in range(order.endpoints)]
     receivers = cycle([[endpoint_id] for endpoint_id in backlog.endpoints(urls)])
     backlog.fill(receivers, order.deliveries, b'{"pad":"%b"}' % (b"x" * order.payload_bytes))
     engine = Engine(_tools(backlog, order.sender))
+    postgres = family_cpu_seconds(order.postgres_pid) if order.postgres_pid else 0.0
     cpu, began = time.process_time(), time.monotonic()
     engine.start()
     if not engine.run_until_quiescent(_PATIENCE_S):
         raise RuntimeError(f"{engine.next_due_at()}: the backlog was not delivered in time")
     seconds, cpu_s = time.monotonic() - began, time.process_time() - cpu
+    if order.postgres_pid:
+        postgres = family_cpu_seconds(order.postgres_pid) - postgres
     threads = {t.name: thread_cpu_seconds(t.native_id or 0) for t in threading.enumerate()}
     engine.stop(0)
     delivered = backlog.database.read(
@@ -80,6 +84,7 @@ def deliver(order: Order) -> dict[str, Any]:
         "delivered": delivered,
         "seconds": seconds,
         "cpu_s": cpu_s,
+        "postgres_cpu_s": postgres,
         "engine_cpu_s": threads.get("hookwright-engine", 0.0),
         "writer_cpu_s": cpu_s - threads.get("hookwright-engine", 0.0),
     }
@@ -112,7 +117,7 @@ def send_alone(order: Order) -> float:
 def _tools(backlog: Backlog, sender: str) -> Tools:
     clock = SystemClock()
     return Tools(
-        outbox=Outbox(backlog.database, clock, backlog.ids, alone=True),
+        outbox=Outbox(backlog.database, clock, backlog.ids, alone=not is_server(backlog.place)),
         preparer=Preparer(backlog.vault, clock, "0.1.0"),
         judge=Judge(RetryPolicies(RETRY_PRESETS), clock, backlog.ids, random.random),
         make_sender=_sender_of(sender, clock),

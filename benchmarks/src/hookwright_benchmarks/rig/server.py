@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 
 from hookwright_benchmarks.processes import Child, children, cpu_seconds
 
-_READY_S = 60.0
+Place = str | Path
+"""A database: the path of a SQLite file, or the URL of a Postgres database."""
+
+READY_S = 60.0
 _UNLIMITED = "100000000"
 _SETTINGS = {
     "HOOKWRIGHT_ALLOW_HTTP": "1",
@@ -26,75 +29,152 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU seconds of the parent (the front door) and of the worker (everything else)."""
+    """CPU seconds by kind of process: door (the parent), api, worker, postgres, redis.
 
-    door: float
-    worker: float
+    The embedded form's worker holds the API too."""
+
+    by_kind: Mapping[str, float]
 
     def __sub__(self, earlier: Cost) -> Cost:
-        return Cost(self.door - earlier.door, self.worker - earlier.worker)
+        return Cost({kind: used - earlier.by_kind[kind] for kind, used in self.by_kind.items()})
 
     @property
     def total(self) -> float:
-        return self.door + self.worker
+        return sum(self.by_kind.values())
 
 
-class Server:
-    """A fresh server on a database in `folder`. Settings are the defaults but for rate limits
-    and for deliveries to loopback being allowed."""
+class Server(Protocol):
+    """A running server of either form on a fresh database.
 
-    def __init__(
-        self, folder: Path, *, module: str = "hookwright_server", **settings: str | Path
-    ) -> None:
+    Settings are the defaults but for rate limits and for deliveries to loopback being allowed.
+    """
+
+    key: str
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def place(self) -> Place: ...
+
+    @property
+    def engines(self) -> Sequence[int]:
+        """The processes that deliver."""
+        ...
+
+    def cost(self) -> Cost:
+        """What its processes have used so far."""
+        ...
+
+    def new_key(self) -> str:
+        """The key of a further account."""
+        ...
+
+    def fill(self, work: Callable[[Place], None]) -> None:
+        """Let `work` write to the database directly."""
+        ...
+
+    def stop(self) -> None:
+        """End all of it."""
+        ...
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """The variables of a server's process."""
+    own = {f"HOOKWRIGHT_{key.upper()}": value for key, value in settings.items()}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("HOOKWRIGHT_")}
+    return kept | _SETTINGS | own
+
+
+def call(server: Server, method: str, path: str, body: Mapping[str, object], key: str = "") -> Any:
+    """Ask the server's API. Raises httpx.HTTPStatusError."""
+    answer = httpx.request(
+        method,
+        f"http://127.0.0.1:{server.port}{path}",
+        json=body,
+        headers={"Authorization": f"Bearer {key or server.key}"},
+        timeout=30.0,
+    )
+    answer.raise_for_status()
+    return answer.json()
+
+
+def make_app(
+    server: Server, slug: str, urls: Sequence[str], key: str = "", **columns: object
+) -> dict[str, dict[str, str]]:
+    """Make an app with an endpoint for each URL; returns the endpoints as made, by URL."""
+    call(server, "POST", "/v1/apps", {"name": slug, "slug": slug}, key)
+    path = f"/v1/apps/{slug}/endpoints"
+    return {url: call(server, "POST", path, {"url": url, **columns}, key) for url in urls}
+
+
+def port_when_ready(child: Child, told: Callable[[Mapping[str, Any]], None]) -> int:
+    """Read what the server announces until it listens; `told` is shown every line."""
+    while True:
+        fact = child.answer(READY_S)
+        told(fact)
+        if fact["event"] == "ready":
+            return httpx.URL(fact["url"]).port or 0
+
+
+class Embedded:
+    """See `Server`."""
+
+    def __init__(self, folder: Path, *, module: str = "hookwright_server", **settings: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        own = {f"HOOKWRIGHT_{key.upper()}": str(value) for key, value in settings.items()}
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("HOOKWRIGHT_")}
-        arguments = ["serve", "--port", "0", "--database", str(folder / "bench.db"), "--json"]
-        self._child = Child(module, folder / "server.log", *arguments, env=kept | _SETTINGS | own)
+        self._folder = folder
+        self._module = module
+        self._environment = environment(**settings)
         self.key = ""
-        self.port = 0
+        self._start()
+
+    @property
+    def place(self) -> Path:
+        return self._folder / "bench.db"
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def engines(self) -> Sequence[int]:
+        return [self._worker]
+
+    def cost(self) -> Cost:
+        door, worker = cpu_seconds(self._child.pid), cpu_seconds(self._worker)
+        return Cost({"door": door, "worker": worker})
+
+    def new_key(self) -> str:
+        found: list[str] = []
+        self.fill(lambda _: found.append(account_key(self._environment, self._folder, self.place)))
+        return found[0]
+
+    def fill(self, work: Callable[[Place], None]) -> None:
+        """The server is stopped meanwhile: the file is its own."""
+        self.stop()
+        work(self.place)
+        self._start()
+
+    def stop(self) -> None:
+        self._child.stop()
+
+    def _start(self) -> None:
+        arguments = ["serve", "--port", "0", "--database", str(self.place), "--json"]
+        log = self._folder / "server.log"
+        self._child = Child(self._module, log, *arguments, env=self._environment)
         try:
-            self._wait_until_ready()
+            self._port = port_when_ready(self._child, self._note)
         except BaseException:
             self._child.stop()
             raise
 
+    def _note(self, fact: Mapping[str, Any]) -> None:
+        if fact["event"] == "account_created":
+            self.key = fact["live_key"]
+
     @property
-    def worker(self) -> int:
-        """The process with the API, the writer and the engine."""
+    def _worker(self) -> int:
         return children(self._child.pid)[0]
-
-    def cost(self) -> Cost:
-        """What both processes have used so far."""
-        return Cost(cpu_seconds(self._child.pid), cpu_seconds(self.worker))
-
-    def app(self, slug: str, endpoint_urls: Sequence[str], **columns: object) -> dict[str, str]:
-        """Make an app with these endpoints; returns each endpoint's secret by its URL."""
-        self._call("POST", "/v1/apps", {"name": slug, "slug": slug})
-        made: dict[str, str] = {}
-        for url in endpoint_urls:
-            created = self._call("POST", f"/v1/apps/{slug}/endpoints", {"url": url, **columns})
-            made[url] = created["signing_secret"]
-        return made
-
-    def _call(self, method: str, path: str, body: Mapping[str, object]) -> Any:
-        answer = httpx.request(
-            method,
-            f"http://127.0.0.1:{self.port}{path}",
-            json=body,
-            headers={"Authorization": f"Bearer {self.key}"},
-            timeout=30.0,
-        )
-        answer.raise_for_status()
-        return answer.json()
-
-    def _wait_until_ready(self) -> None:
-        while not self.port:
-            fact = self._child.answer(_READY_S)
-            if fact["event"] == "account_created":
-                self.key = fact["live_key"]
-            if fact["event"] == "ready":
-                self.port = httpx.URL(fact["url"]).port or 0
 
     def __enter__(self) -> Self:
         return self
@@ -105,4 +185,13 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._child.stop()
+        self.stop()
+
+
+def account_key(variables: Mapping[str, str], folder: Path, place: Place) -> str:
+    """Make an account by `hookwright-server account create`; returns its live key."""
+    arguments = ["account", "create", "bench", "--json"]
+    own = {**variables, "HOOKWRIGHT_DATABASE": str(place)}
+    with Child("hookwright_server", folder / "account.log", *arguments, env=own) as child:
+        key: str = child.answer(READY_S)["live_key"]
+        return key

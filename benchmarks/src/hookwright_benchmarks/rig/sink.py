@@ -2,7 +2,7 @@
 
 Told by JSON lines on stdin: {"expect": {path: secret}}, {"report": true}, {"release": true}.
 Paths: what was told to expect is verified and noted; /limit is answered and nothing else;
-/hold/… is noted and answered only when released.
+/hold/… is noted and answered only when released; /after/N/… is answered N milliseconds later.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from hookwright_benchmarks.rig.lines import say
 
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 _END = b"\r\n\r\n"
+_AFTER = b"/after/"
 
 
 class Ledger:
@@ -80,6 +81,9 @@ class Receiver(asyncio.Protocol):
             self._ledger.note(path, headers, body)
         if path.startswith(b"/hold/"):
             self._ledger.held.append(self._transport)
+        elif path.startswith(_AFTER):
+            seconds = int(path.split(b"/")[2]) / 1000
+            asyncio.get_running_loop().call_later(seconds, self._transport.write, _OK)
         else:
             self._transport.write(_OK)
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hookwright_benchmarks.processes import Child
-from hookwright_benchmarks.rig.server import Cost, Server
+from hookwright_benchmarks.rig.server import Cost, Server, make_app
 
 ENDPOINTS_PER_MESSAGE = 2
 _APPS = 10
@@ -42,8 +42,11 @@ class Trial:
     def received_share(self) -> float:
         return self.received / self.wanted if self.wanted else 1.0
 
-    def micros_per_message(self, seconds: float) -> float:
-        return seconds / max(1, self.accepted) * 1e6
+    @property
+    def micros_per_message(self) -> Mapping[str, float]:
+        """CPU microseconds of an accepted message by kind of process."""
+        messages = max(1, self.accepted)
+        return {kind: used / messages * 1e6 for kind, used in self.cost.by_kind.items()}
 
 
 class Stand:
@@ -61,8 +64,9 @@ class Stand:
         secrets: dict[str, str] = {}
         for app in self.apps:
             urls = [f"{self._url}/{app}/{n}" for n in range(ENDPOINTS_PER_MESSAGE)]
-            secrets |= self.server.app(app, urls)
-        self.server.app("nobody", [])
+            made = make_app(self.server, app, urls)
+            secrets |= {url: each["signing_secret"] for url, each in made.items()}
+        make_app(self.server, "nobody", [])
         self.sink.tell({"expect": {urlsplit(url).path: key for url, key in secrets.items()}})
 
     @property
@@ -80,7 +84,7 @@ class Stand:
         fan_out = 0 if to_nobody else ENDPOINTS_PER_MESSAGE
         wanted = len(published["accepted"]) * fan_out
         self._wait_for(wanted)
-        return _trial(
+        return compared(
             published, self.sink.ask({"report": True}), fan_out, self.server.cost() - before
         )
 
@@ -91,14 +95,16 @@ class Stand:
 
 
 @contextmanager
-def stand(folder: Path, **settings: str) -> Generator[Stand]:
-    """A stand on a fresh database, taken down at the end."""
-    with (
-        Server(folder, **settings) as server,
-        Child("hookwright_benchmarks.rig.sink", folder / "sink.log") as sink,
-        Child("hookwright_benchmarks.rig.load", folder / "load.log") as load,
-    ):
-        yield Stand(server, sink, load, sink.answer()["port"])
+def stand(server: Server, folder: Path) -> Generator[Stand]:
+    """A stand on a server that is fresh; both are taken down at the end."""
+    try:
+        with (
+            Child("hookwright_benchmarks.rig.sink", folder / "sink.log") as sink,
+            Child("hookwright_benchmarks.rig.load", folder / "load.log") as load,
+        ):
+            yield Stand(server, sink, load, sink.answer()["port"])
+    finally:
+        server.stop()
 
 
 def percentile(ordered: tuple[float, ...], share: float) -> float:
@@ -106,9 +112,10 @@ def percentile(ordered: tuple[float, ...], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
-def _trial(
+def compared(
     published: Mapping[str, Any], found: Mapping[str, Any], fan_out: int, cost: Cost
 ) -> Trial:
+    """What the load and the sink say, put together."""
     accepted = {key: (due, answered) for key, due, answered in published["accepted"]}
     times = [(key, path, at) for key, path, at in found["arrivals"] if key in accepted]
     copies = Counter((key, path) for key, path, _ in times)

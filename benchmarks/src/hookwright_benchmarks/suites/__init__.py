@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from hookwright_benchmarks.results import Row
 from hookwright_benchmarks.suites.end_to_end import api_cost, latency, throughput
 from hookwright_benchmarks.suites.engine import engine
+from hookwright_benchmarks.suites.ingest import ingest
 from hookwright_benchmarks.suites.memory import memory
+from hookwright_benchmarks.suites.neighbours import neighbours
 from hookwright_benchmarks.suites.plan import Plan
+from hookwright_benchmarks.suites.scale import scale
 from hookwright_benchmarks.suites.sdk import codegen, sdk
 from hookwright_benchmarks.suites.writer import depth, group_commit
 
@@ -19,9 +22,14 @@ SUITES: Mapping[str, Suite] = {
     "latency": latency,
     "api-cost": api_cost,
     "engine": engine,
+    "ingest": ingest,
     "group-commit": group_commit,
     "depth": depth,
+    "neighbours": neighbours,
     "memory": memory,
     "sdk": sdk,
     "codegen": codegen,
+    "scale": scale,
 }
+WITHOUT_SERVER = ("sdk", "codegen")
+"""Suites that no back end changes; they run with the embedded form only."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 
 from hookwright_benchmarks.results import Row, Target, at_least, at_most
 from hookwright_benchmarks.rig import limit
+from hookwright_benchmarks.rig.server import Embedded
 from hookwright_benchmarks.rig.stand import Stand, Trial, percentile, stand
 from hookwright_benchmarks.suites.plan import Plan
 
@@ -15,14 +17,33 @@ _STEP, _LEAST_RATE = 0.9, 20.0
 _SOON_MS = 1_000.0
 _PAYLOADS = (500, 7_000)
 
+PROCESS_KINDS: Mapping[str, Sequence[str]] = {
+    "embedded": ("door", "worker"),
+    "production": ("door", "api", "worker", "postgres", "redis"),
+}
+"""Whose CPU is counted; `door` is the parent, which relays."""
+_STORAGE = (
+    "At 300 messages/s with 500 B; rows, indexes and full-page images since the last checkpoint."
+)
+
 Found = defaultdict[str, list[float]]
 
 
 def throughput(plan: Plan) -> Iterator[Row]:
-    """The highest constant rate of arrival that the server keeps up with."""
+    """The highest constant rate of arrival that the server keeps up with.
+
+    In the production form the embedded one takes turns with it.
+    """
     found: Found = defaultdict(list)
-    with stand(plan.fresh_folder()) as bench:
-        bench.publish(rate=50, seconds=plan.of(2.0, 0.5), payload_bytes=500)
+    with ExitStack() as stack:
+        bench = stack.enter_context(stand(plan.server(), plan.fresh_folder()))
+        other: Stand | None = None
+        if plan.is_production:
+            embedded = Embedded(plan.fresh_folder())
+            other = stack.enter_context(stand(embedded, plan.fresh_folder()))
+        for each in (bench, other):
+            if each is not None:
+                each.publish(rate=50, seconds=plan.of(2.0, 0.5), payload_bytes=500)
         for run in range(plan.runs):
             wrk = limit.requests_per_second(bench.sink_port, plan.of(3, 1), plan.folder)
             found["wrk"].append(wrk)
@@ -30,7 +51,26 @@ def throughput(plan: Plan) -> Iterator[Row]:
                 plan.say(f"throughput: run {run + 1} of {plan.runs}, payload {payload} bytes")
                 trial = _sustained(bench, plan, payload)
                 _note(found, payload, trial, wrk)
-    return iter(_throughput_rows(found))
+                if payload == _PAYLOADS[0] and other is not None:
+                    plan.say(f"throughput: run {run + 1} of {plan.runs}, embedded for comparison")
+                    rate = _sustained(other, plan, payload).delivered_per_s
+                    found["embedded"].append(rate)
+                    found["forms"].append(rate / trial.delivered_per_s)
+        if plan.is_production:
+            _note_storage(found, bench, plan)
+    return iter(_throughput_rows(plan, found))
+
+
+def _note_storage(found: Found, bench: Stand, plan: Plan) -> None:
+    """What a message adds to Postgres' log and to its files, vacuum and checkpoints left out."""
+    place = str(bench.server.place)
+    wal, size = plan.postgres.wal_bytes(), plan.postgres.size_bytes(place)
+    trial = bench.publish(rate=300, seconds=plan.of(8.0, 0.5), payload_bytes=500)
+    for name, grown in (
+        ("wal", plan.postgres.wal_bytes() - wal),
+        ("disk", plan.postgres.size_bytes(place) - size),
+    ):
+        found[name].append(grown / max(1, trial.accepted) / 1000)
 
 
 def _sustained(bench: Stand, plan: Plan, payload: int) -> Trial:
@@ -40,13 +80,13 @@ def _sustained(bench: Stand, plan: Plan, payload: int) -> Trial:
     """
     probe = bench.publish(
         rate=0,
-        seconds=plan.of(3.0, 0.5),
+        seconds=plan.of(2.0, 0.5),
         payload_bytes=payload,
         connections=_PROBE_CONNECTIONS,
     )
 
     def at(rate: float) -> Trial:
-        trial = bench.publish(rate=rate, seconds=plan.of(6.0, 1.0), payload_bytes=payload)
+        trial = bench.publish(rate=rate, seconds=plan.of(5.0, 1.0), payload_bytes=payload)
         verdict = "kept up" if _kept_up(trial) else "too fast"
         plan.say(f"throughput: {rate:,.0f}/s, {verdict}")
         return trial
@@ -88,14 +128,13 @@ def _note(found: Found, payload: int, trial: Trial, wrk: float) -> None:
         "answer p99": percentile(trial.answer_ms, 0.99),
         "arrival p50": percentile(trial.arrival_ms, 0.5),
         "arrival p99": percentile(trial.arrival_ms, 0.99),
-        "door": trial.micros_per_message(trial.cost.door),
-        "worker": trial.micros_per_message(trial.cost.worker),
+        **trial.micros_per_message,
     }
     for name, value in values.items():
         found[f"{payload} {name}"].append(value)
 
 
-def _throughput_rows(found: Found) -> Iterator[Row]:
+def _throughput_rows(plan: Plan, found: Found) -> Iterator[Row]:
     def row(key: str, promise: str, unit: str, target: Target | None = None, note: str = "") -> Row:
         return Row("throughput", promise, unit, tuple(found[key]), target, note)
 
@@ -123,22 +162,33 @@ def _throughput_rows(found: Found) -> Iterator[Row]:
         for part in ("p50", "p99"):
             promise = f"{what} at the sustained rate, {part}"
             yield row(f"{small} {which} {part}", promise, "ms")
-    yield row(f"{small} door", "CPU of the front door a message, with 2 deliveries", "µs")
-    yield row(f"{small} worker", "CPU of the worker a message, with 2 deliveries", "µs")
+    for kind in PROCESS_KINDS[plan.back_end]:
+        yield row(f"{small} {kind}", f"CPU of {kind} a message, with 2 deliveries", "µs")
+    if plan.is_production:
+        yield row("embedded", "deliveries/s of the embedded form in turn with it", "1/s")
+        yield row(
+            "forms",
+            "embedded ÷ production, deliveries/s end to end",
+            "ratio",
+            at_least(0.7),
+            "Both searched in turn on the same machine: 1 `api` process, 1 `worker`.",
+        )
+        yield row("wal", "log (WAL) a message, with 2 deliveries", "KB", None, _STORAGE)
+        yield row("disk", "growth of the database a message, with 2 deliveries", "KB", None)
 
 
 def latency(plan: Plan) -> Iterator[Row]:
     """How soon a delivery arrives after its 202, at 50 messages a second."""
     found: Found = defaultdict(list)
-    with stand(plan.fresh_folder()) as bench:
+    with stand(plan.server(), plan.fresh_folder()) as bench:
         bench.publish(rate=50, seconds=plan.of(3.0, 0.5), payload_bytes=500)
         for run in range(plan.runs):
             plan.say(f"latency: run {run + 1} of {plan.runs}")
-            trial = bench.publish(rate=50, seconds=plan.of(20.0, 1.0), payload_bytes=500)
+            trial = bench.publish(rate=50, seconds=plan.of(15.0, 1.0), payload_bytes=500)
             for part, share in (("p50", 0.5), ("p99", 0.99)):
                 found[f"arrival {part}"].append(percentile(trial.arrival_ms, share))
                 found[f"answer {part}"].append(percentile(trial.answer_ms, share))
-    for part, most in (("p50", 3.0), ("p99", 20.0)):
+    for part, most in (("p50", plan.by_form(1.0, 3.0)), ("p99", plan.by_form(5.0, 20.0))):
         yield Row(
             "latency",
             f"202 → received at 50 messages/s, {part}",
@@ -154,7 +204,7 @@ def latency(plan: Plan) -> Iterator[Row]:
 def api_cost(plan: Plan) -> Iterator[Row]:
     """What accepting costs by itself: messages of an app without endpoints."""
     found: Found = defaultdict(list)
-    with stand(plan.fresh_folder()) as bench:
+    with stand(plan.server(), plan.fresh_folder()) as bench:
         for run in range(plan.runs):
             plan.say(f"api-cost: run {run + 1} of {plan.runs}")
             for name, keyed in (("keyed", True), ("plain", False)):
@@ -166,16 +216,13 @@ def api_cost(plan: Plan) -> Iterator[Row]:
                     payload_bytes=500,
                     idempotency_keys=keyed,
                 )
-                found[f"{name} worker"].append(trial.micros_per_message(trial.cost.worker))
-                found["door"].append(trial.micros_per_message(trial.cost.door))
-    note = "Closed loop, 32 connections, an app without endpoints; the whole worker process."
-    yield Row(
-        "api-cost",
-        "CPU of the worker an accepted message",
-        "µs",
-        tuple(found["keyed worker"]),
-        None,
-        note,
-    )
-    yield Row("api-cost", "the same without Idempotency-Key", "µs", tuple(found["plain worker"]))
-    yield Row("api-cost", "CPU of the front door a request", "µs", tuple(found["door"]))
+                for kind, micros in trial.micros_per_message.items():
+                    found[f"{name} {kind}"].append(micros)
+    note = "Closed loop, 32 connections, an app without endpoints; all threads of the process."
+    for kind in PROCESS_KINDS[plan.back_end]:
+        values = tuple(found[f"keyed {kind}"])
+        yield Row("api-cost", f"CPU of {kind} an accepted message", "µs", values, None, note)
+        note = ""
+    kind = plan.by_form("worker", "api")
+    plain = tuple(found[f"plain {kind}"])
+    yield Row("api-cost", f"CPU of {kind} without Idempotency-Key", "µs", plain)

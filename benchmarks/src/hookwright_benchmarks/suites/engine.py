@@ -29,7 +29,7 @@ def engine(plan: Plan) -> Iterator[Row]:
                 took = _deliver(plan, port, sender)
                 rate = took["delivered"] / took["seconds"]
                 found[f"{sender} rate"].append(rate)
-                for part in ("cpu_s", "engine_cpu_s", "writer_cpu_s"):
+                for part in ("cpu_s", "engine_cpu_s", "writer_cpu_s", "postgres_cpu_s"):
                     found[f"{sender} {part}"].append(took[part] / took["delivered"] * 1e6)
                 found[f"{sender} send"].append(took["send_cpu_s"] * 1e6)
             found["share"].append(found["own rate"][-1] / wrk)
@@ -60,15 +60,19 @@ def engine(plan: Plan) -> Iterator[Row]:
     yield Row("engine", "CPU a delivery", "µs", values("own cpu_s"))
     yield Row("engine", "of which the engine's thread", "µs", values("own engine_cpu_s"))
     yield Row("engine", "of which the writer's thread", "µs", values("own writer_cpu_s"))
+    if plan.is_production:
+        yield Row("engine", "beside it: Postgres", "µs", values("own postgres_cpu_s"))
     yield Row("engine", "CPU a delivery on aiohttp", "µs", values("aiohttp cpu_s"))
 
 
 def _deliver(plan: Plan, port: int, sender: str) -> Any:
-    folder = plan.fresh_folder()
-    with Child("hookwright_benchmarks.rig.engine_run", folder / "engine.log") as child:
-        return child.ask(
+    place = plan.fresh_place()
+    log = plan.fresh_folder() / "engine.log"
+    with Child("hookwright_benchmarks.rig.engine_run", log) as child:
+        took = child.ask(
             {
-                "database": str(folder / "bench.db"),
+                "database": str(place),
+                "postgres_pid": plan.postgres.pid if plan.is_production else 0,
                 "sink_port": port,
                 "deliveries": plan.of(20_000, 200),
                 "endpoints": _ENDPOINTS,
@@ -76,3 +80,6 @@ def _deliver(plan: Plan, port: int, sender: str) -> Any:
                 "sender": sender,
             }
         )
+    if plan.is_production:
+        plan.postgres.drop(str(place))
+    return took

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from hookwright_benchmarks.processes import Child, pss_bytes
 from hookwright_benchmarks.results import Row, at_most
 from hookwright_benchmarks.rig.certificates import self_signed
-from hookwright_benchmarks.rig.server import Server
+from hookwright_benchmarks.rig.server import Server, make_app
 from hookwright_benchmarks.suites.plan import Plan
 
 _PATIENCE_S = 60.0
@@ -22,7 +21,7 @@ def memory(plan: Plan) -> Iterator[Row]:
     for run in range(plan.runs):
         for scheme, values in found.items():
             plan.say(f"memory: run {run + 1} of {plan.runs}, {scheme}")
-            values.append(_kb_in_flight(plan.fresh_folder(), scheme, plan.of(1_000, 50)))
+            values.append(_kb_in_flight(plan, scheme, plan.of(1_000, 50)))
     for scheme, values in found.items():
         yield Row(
             "memory",
@@ -34,26 +33,31 @@ def memory(plan: Plan) -> Iterator[Row]:
         )
 
 
-def _kb_in_flight(folder: Path, scheme: str, deliveries: int) -> float:
+def _kb_in_flight(plan: Plan, scheme: str, deliveries: int) -> float:
+    folder = plan.fresh_folder()
     certificate = self_signed(folder)
     sink_arguments = (str(certificate),) if scheme == "https" else ()
-    with (
-        Child("hookwright_benchmarks.rig.sink", folder / "sink.log", *sink_arguments) as sink,
-        Server(folder, extra_ca_file=certificate) as server,
-        Child("hookwright_benchmarks.rig.load", folder / "load.log") as load,
-    ):
-        url = f"{scheme}://127.0.0.1:{sink.answer()['port']}"
-        server.app("quick", [f"{url}/quick"], max_concurrency=8)
-        server.app("hold", [f"{url}/hold/1"], max_concurrency=1_000, timeout_seconds=30)
-        sink.tell({"expect": {"/quick": ""}})
-        _publish(server, load, "quick", deliveries)
-        _wait(sink, place=0, count=deliveries)
-        before = pss_bytes(server.worker)
-        _publish(server, load, "hold", deliveries)
-        _wait(sink, place=1, count=deliveries)
-        grown = pss_bytes(server.worker) - before
-        sink.tell({"release": True})
-        return max(0.0, grown / deliveries / 1024)
+    server = plan.server(extra_ca_file=certificate)
+    try:
+        with (
+            Child("hookwright_benchmarks.rig.sink", folder / "sink.log", *sink_arguments) as sink,
+            Child("hookwright_benchmarks.rig.load", folder / "load.log") as load,
+        ):
+            url = f"{scheme}://127.0.0.1:{sink.answer()['port']}"
+            make_app(server, "quick", [f"{url}/quick"], max_concurrency=8)
+            make_app(server, "hold", [f"{url}/hold/1"], max_concurrency=1_000, timeout_seconds=30)
+            sink.tell({"expect": {"/quick": ""}})
+            _publish(server, load, "quick", deliveries)
+            _wait(sink, place=0, count=deliveries)
+            (engine,) = server.engines
+            before = pss_bytes(engine)
+            _publish(server, load, "hold", deliveries)
+            _wait(sink, place=1, count=deliveries)
+            grown = pss_bytes(engine) - before
+            sink.tell({"release": True})
+            return max(0.0, grown / deliveries / 1024)
+    finally:
+        server.stop()
 
 
 def _publish(server: Server, load: Child, app: str, messages: int) -> None:
