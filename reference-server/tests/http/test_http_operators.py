@@ -131,10 +131,15 @@ def test_settings_are_listed(run: Run) -> None:
 # Keys that seal secrets
 
 
+def _key_file(settings: Settings) -> Path:
+    assert settings.key_file is not None
+    return settings.key_file
+
+
 def test_a_missing_key_file_is_told_at_start(template: tuple[Path, Any], tmp_path: Path) -> None:
     """A database that was used with a key does not get a fresh one."""
     with open_lab(*template, tmp_path) as lab:
-        key_file = lab.settings.key_file
+        key_file = _key_file(lab.settings)
     before = key_file.read_bytes()
     key_file.unlink()
 
@@ -177,7 +182,7 @@ def test_a_new_key_in_front_reads_what_the_old_one_sealed(
         slug = lab.client.new_app()["slug"]
         lab.client.new_endpoint(slug, "http://127.0.0.1:1/", headers={"X-A": "b"}, active=False)
         endpoint = lab.client.get(f"/v1/apps/{slug}/endpoints").json["data"][0]["id"]
-    old = lab.settings.key_file.read_text().strip()
+    old = _key_file(lab.settings).read_text().strip()
     rotated = settings_of(tmp_path, encryption_keys=f"{_key(b'n', 'k2')},{old}")
     prepare(rotated, "x")
     server = build(rotated)
@@ -204,8 +209,8 @@ def test_the_commands_may_come_before_the_first_start(run: Run, tmp_path: Path) 
 
     assert (0, f"{tmp_path / 'hw.db'} is up to date\n") == (migrated.exit_code, migrated.output)
     assert prepare(settings, "default") is None
-    assert 0o600 == settings.key_file.stat().st_mode & 0o777
-    rows = snapshot(settings.database)["accounts"]
+    assert 0o600 == _key_file(settings).stat().st_mode & 0o777
+    rows = snapshot(settings.database_file)["accounts"]
     assert [made["account_id"]] == [row[0] for row in rows]
     again = run("migrate")
     assert 0 == again.exit_code
