@@ -360,7 +360,7 @@ def test_a_fault_while_preparing_puts_the_delivery_back(
     """Whatever goes wrong beside the request, the slot is free and the delivery due later."""
 
     class Faulty(Preparer):
-        def prepare(self, claimed: ClaimedDelivery) -> Prepared:
+        def prepare(self, claimed: ClaimedDelivery, traceparent: str | None = None) -> Prepared:
             raise ZeroDivisionError
 
     app_id = lab.store.app()
