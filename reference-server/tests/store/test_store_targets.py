@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
+import sqlalchemy as sa
 from store_lab import StoreLab
 
 from hookwright_server.store import apps, tables
 from hookwright_server.store.claims import Target
+from hookwright_server.store.database import Connection
 from hookwright_server.store.targets import Targets
 
 
 def _of(lab: StoreLab, targets: Targets, endpoint_id: str) -> Target:
-    return lab.database.read(lambda c: targets.of(c, [endpoint_id], lab.clock.now))[endpoint_id]
+    found = lab.database.read(lambda c: targets.of(c, [endpoint_id], lab.clock.now))[endpoint_id]
+    targets.keep()
+    return found
 
 
 def _secrets(target: Target) -> list[str]:
@@ -37,6 +42,35 @@ def test_nothing_is_read_while_nothing_changes(lab: StoreLab) -> None:
     endpoint_id = lab.endpoint(lab.app())
 
     assert _of(lab, targets, endpoint_id) is _of(lab, targets, endpoint_id)
+
+
+def test_what_was_rolled_back_is_not_kept(lab: StoreLab) -> None:
+    """A change that is undone, and another one after it, may have the same version."""
+    targets = Targets()
+    app_id = lab.app()
+    endpoint_id = lab.endpoint(app_id, url="http://127.0.0.1:9/")
+
+    def refused(connection: Connection) -> None:
+        apps.bump_subscriptions(connection, app_id)
+        connection.execute(sa.update(tables.endpoints).values(url="http://127.0.0.1:9/refused"))
+        targets.of(connection, [endpoint_id], lab.clock.now)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        lab.database.write(refused)
+    lab.database.write(lambda c: apps.bump_subscriptions(c, app_id))
+
+    assert "http://127.0.0.1:9/" == _of(lab, targets, endpoint_id).url
+
+
+def test_what_is_kept_grows_old(lab: StoreLab) -> None:
+    """After half a minute it is read again, whatever the version says."""
+    targets = Targets()
+    endpoint_id = lab.endpoint(lab.app())
+    before = _of(lab, targets, endpoint_id)
+    lab.clock.now += 30_000
+
+    assert before is not _of(lab, targets, endpoint_id)
 
 
 def test_an_overlap_ends_by_itself(lab: StoreLab) -> None:

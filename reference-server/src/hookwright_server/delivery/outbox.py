@@ -57,10 +57,12 @@ class Outbox:
         self, session_id: str, rotation: Rotation, room: Room, limits: Mapping[str, int]
     ) -> Claim:
         """See `claim.claim`."""
-        return await self._do(
+        claimed = await self._do(
             lambda c: claim(c, self._clock, session_id, rotation, room, limits, self._targets),
             durable=False,
         )
+        self._targets.keep()
+        return claimed
 
     async def record(self, batch: Sequence[Completed]) -> Recorded:
         """See `recorder.record`."""
