@@ -160,6 +160,24 @@ def test_lost_connection_is_made_anew(service: RunningService) -> None:
     limiter.close()
 
 
+def test_question_of_a_lost_exchange_is_counted_here(service: RunningService) -> None:
+    """Who asks only when Redis is back, after another's exchange for both was lost, is answered."""
+    limiter = RedisRateLimiter(service.url, SystemClock())
+    _until(limiter.answers)
+    with _stopped(service):
+        first, second = (limiter.count(POLICY, "k") for _ in range(2))
+        first.standing()
+    _until(limiter.answers)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(second.standing)
+        try:
+            remaining = asked.result(10).remaining
+        finally:
+            limiter.close()
+
+    assert 48 == remaining
+
+
 def test_flushed_windows_do_not_refuse_more(
     service: RunningService, limiters: list[RedisRateLimiter]
 ) -> None:

@@ -98,7 +98,7 @@ class RedisRateLimiter:
         """Redis' answer to it, or this process's own."""
         if self._turn.acquire(timeout=self._patience_s):
             try:
-                while question.answer is None and self._link.is_up():
+                while question.awaits and self._link.is_up():
                     self._ask_for_all()
             finally:
                 self._turn.release()
@@ -113,10 +113,15 @@ class RedisRateLimiter:
                 batch.append(question)
         keys = [f"{_PREFIX}{':'.join((each.policy.name, *each.subject))}" for each in batch]
         windows = [str(each.policy.window_s * 1000) for each in batch]
-        told = self._link.ask("EVAL", _SCRIPT, str(len(batch)), *keys, *windows)
-        for question, used, left_ms in zip(batch, told[::2], told[1::2], strict=False):
-            self._local.learn(question.policy, question.subject, used, left_ms)
-            question.answer = standing(question.policy, used, left_ms)
+        try:
+            told = self._link.ask("EVAL", _SCRIPT, str(len(batch)), *keys, *windows)
+            for question, used, left_ms in zip(batch, told[::2], told[1::2], strict=False):
+                self._local.learn(question.policy, question.subject, used, left_ms)
+                question.answer = standing(question.policy, used, left_ms)
+        finally:
+            for question in batch:
+                if question.answer is None:  # it is noted no more, so nobody would ever ask
+                    question.given_up = True
 
 
 class _Question:
@@ -136,6 +141,10 @@ class _Question:
     @property
     def known(self) -> bool:
         return self.answer is not None
+
+    @property
+    def awaits(self) -> bool:
+        return self.answer is None and not self.given_up
 
     def standing(self) -> Standing:
         if self.answer is None:
