@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
 from delivery_lab import DeliveryLab, eventually
 
-from hookwright_server.delivery.engine import EngineLimits
+from hookwright_server.delivery.engine import Engine, EngineLimits
 from hookwright_server.store.tables import deliveries
 
 _PAUSED = EngineLimits(begins_paused=True, poll_ms=10, renew_ms=20)
@@ -67,3 +68,23 @@ def test_a_second_stop_hurries(lab: DeliveryLab) -> None:
 
         assert not first.is_alive()
     assert ["pending"] == _statuses(lab)
+
+
+def test_a_stopped_engine_is_neither_paused_nor_resumed(lab: DeliveryLab) -> None:
+    """Who stops it in a hurry may do so in the middle of a slice, whose end pauses it."""
+    with lab.engine(limits=_PAUSED) as engine:
+        engine.resume()
+        engine.stop(0)
+
+        engine.pause()
+        engine.resume()
+
+        assert not engine.is_running()
+
+
+def test_an_engine_that_was_never_started_cannot_be_resumed(lab: DeliveryLab) -> None:
+    """That is a mistake of its owner, who is told."""
+    engine = Engine(lab.tools())
+
+    with pytest.raises(RuntimeError, match="not running"):
+        engine.resume()

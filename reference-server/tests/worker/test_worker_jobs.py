@@ -132,6 +132,37 @@ def test_a_suspended_worker_claims_nothing(redis_url: str) -> None:
         _until(lambda: engine.slices > slices)
 
 
+def test_a_suspended_worker_ends_when_told(redis_url: str) -> None:
+    """`rq suspend` keeps no process from stopping, and it leaves no worker behind in Redis."""
+    redis = connect(redis_url)
+    with _working(redis_url) as engine:
+        _until(lambda: engine.claims)
+        redis.set("rq:suspended", 1)
+        [key] = cast("list[bytes]", redis.keys("rq:worker:*"))
+        _until(lambda: redis.hget(key, "state") == b"suspended")
+        began = time.monotonic()
+    took_s = time.monotonic() - began
+
+    assert took_s < 2.0
+    assert not redis.smembers("rq:workers")
+
+
+def test_a_worker_that_stops_does_not_claim_once_more(redis_url: str) -> None:
+    """Told to stop while idle, it ends without another slice: its engine may be gone already."""
+    engine, stopping = _Engine(), threading.Event()
+    redis = connect(redis_url)
+    redis.set("rq:suspended", 1)
+    resident = Resident(engine, RedisWaker(redis, lambda: None), stopping, 0.1)
+    thread = threading.Thread(target=work_on, args=(redis, resident))
+    thread.start()
+    _until(lambda: redis.smembers("rq:workers"))
+    stopping.set()
+    thread.join(_PATIENCE_S)
+
+    assert not thread.is_alive()
+    assert 0 == engine.slices
+
+
 def test_nothing_is_left_behind(redis_url: str) -> None:
     """After some slices, Redis holds no finished, failed or started job."""
     redis = connect(redis_url)

@@ -63,12 +63,15 @@ class Engine:
         self._loop = None
 
     def resume(self) -> None:
-        """Claim again after a pause."""
-        self._running().pause(False)
+        """Claim again after a pause. After `stop` nothing comes of it."""
+        self._pause(False)
 
     def pause(self) -> None:
-        """Claim nothing until `resume`; what is under way goes on, and so does the session."""
-        self._running().pause(True)
+        """Claim nothing until `resume`; what is under way goes on, and so does the session.
+
+        After `stop` nothing comes of it.
+        """
+        self._pause(True)
 
     def is_running(self) -> bool:
         """Whether it delivers; false before `start`, once `stop` is called, and after a crash."""
@@ -94,6 +97,14 @@ class Engine:
     def send(self, request: OutgoingRequest) -> Attempted:
         """Send one request outside the outbox (`endpoints.test`) and wait for its outcome."""
         return self._running().submit(lambda loop: loop.sender.send(request)).result()
+
+    def _pause(self, paused: bool) -> None:
+        # Read once: a signal's handler may stop the engine between any two lines.
+        loop = self._loop
+        if loop is not None:
+            loop.pause(paused)
+        elif not self._stopping:
+            self._running()
 
     def _running(self) -> DeliveryLoop:
         if self._loop is None:

@@ -26,6 +26,7 @@ from rq.exceptions import DequeueTimeout, InvalidJobOperation, StopRequested
 from rq.job import Job
 from rq.registry import clean_registries
 from rq.serializers import JSONSerializer
+from rq.suspension import is_suspended
 from rq.timeouts import BaseDeathPenalty
 from rq.worker import WorkerStatus
 from rq.worker_registration import clean_worker_registry
@@ -45,6 +46,7 @@ _JOB_TIMEOUT_S = 300
 _FAILURE_KEPT_S = 3_600
 _WORKER_TTL_S = 60
 _IDLE_LOOK_S = 1
+_SUSPENDED_LOOK_S = 1.0
 _RECEIVE_S = 0.5
 _SHORTEST_S = 0.01  # none at all would be for ever
 _WITHOUT_REDIS_S = 1.0
@@ -134,7 +136,8 @@ def work_on(redis: Redis, resident: Resident) -> None:
         except (RedisError, OSError) as error:
             trouble.came(error)
         # It ends whenever Redis fails it. The engine goes on meanwhile.
-        resident.run_without_redis()
+        if not resident.stopping.is_set():
+            resident.run_without_redis()
 
 
 def handle_signals(stopping: threading.Event, hurry: Callable[[], None]) -> None:
@@ -192,6 +195,23 @@ class _Worker(SimpleWorker):
 
     def _install_signal_handlers(self) -> None:
         """Ours stay: RQ's raise exceptions wherever the process happens to be."""
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """Wait while `rq suspend` holds, but no longer than the process is to run.
+
+        RQ's own waits for a signal that its handlers would have noted.
+        """
+        try:
+            held = False
+            while not self._stopping.is_set() and is_suspended(self.connection, self):
+                if not held:
+                    _log.warning("worker_suspended: `rq resume` lets it go on")
+                    self.set_state(WorkerStatus.SUSPENDED)
+                held = True
+                self._stopping.wait(_SUSPENDED_LOOK_S)
+        except (RedisError, OSError) as error:
+            self._trouble.came(error)
+            raise StopRequested from error
 
     def get_heartbeat_ttl(self, job: Job) -> int:
         return _JOB_TIMEOUT_S
