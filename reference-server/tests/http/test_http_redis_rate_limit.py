@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,10 @@ from http_lab import Document, Lab, OpenLab
 
 from hookwright_server import wiring
 from hookwright_server.clock import Clock, SystemClock
+from hookwright_server.http import redis_rate_limit
 from hookwright_server.http.rate_limit import Policy
 from hookwright_server.http.redis_rate_limit import RedisRateLimiter
+from hookwright_server.http.redis_wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -176,6 +179,41 @@ def test_question_of_a_lost_exchange_is_counted_here(service: RunningService) ->
             limiter.close()
 
     assert 48 == remaining
+
+
+class _Peer:
+    """What the limiter connects to, once: it logs in, and then hears what the test writes."""
+
+    def __init__(self) -> None:
+        self._here, self.there = socket.socketpair()
+        self.there.sendall(b"+PONG\r\n")
+        self._has_connected = False
+
+    def connect(self) -> None:
+        if self._has_connected:
+            raise ConnectionRefusedError
+        self._has_connected = True
+
+    def disconnect(self) -> None:
+        self._here.close()
+
+    def _get_socket(self) -> socket.socket:
+        return self._here
+
+
+def test_peer_that_speaks_otherwise_is_no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that are no answer of Redis end the connection; the process counts for itself."""
+    peer = _Peer()
+    monkeypatch.setattr(redis_rate_limit, "wires", lambda _url, s: lambda: Wire(peer, s))
+    limiter = RedisRateLimiter("redis://x", SystemClock())
+    question = limiter.count(POLICY, "k")
+    with peer.there:
+        peer.there.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        remaining = question.standing().remaining
+    still_up = limiter.answers()
+    limiter.close()
+
+    assert (49, False) == (remaining, still_up)
 
 
 def test_flushed_windows_do_not_refuse_more(

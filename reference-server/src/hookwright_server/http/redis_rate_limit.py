@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from hiredis import HiredisError
 from redis.exceptions import RedisError
 
 from hookwright_server.clock import Clock
@@ -176,7 +177,7 @@ class _Link:
         try:
             wire.send(*words)
             return wire.receive()
-        except (RedisError, OSError) as error:
+        except (RedisError, HiredisError, OSError) as error:
             self._meter.redis_failed("limiter")
             _log.warning("rate_limits_by_process error=%s", type(error).__name__)
         self._wire = None
@@ -205,7 +206,7 @@ class _Link:
         wire = self._make()
         try:
             wire.connect()
-        except (RedisError, OSError):
+        except (RedisError, HiredisError, OSError):
             wire.close()
             return None
         _log.info("rate_limits_by_redis")

@@ -29,7 +29,7 @@ class _Connection(Protocol):
 
 
 class Wire:
-    """Sends a command, receives its answer, in turn. Raises RedisError and OSError."""
+    """Sends a command, receives its answer, in turn. Raises RedisError, HiredisError, OSError."""
 
     def __init__(self, connection: _Connection, patience_s: float) -> None:
         self._connection = connection
