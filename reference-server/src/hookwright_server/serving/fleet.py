@@ -133,6 +133,14 @@ class Fleet:
         self._launched.append(worker)
         return worker
 
+    def _launched_again(self) -> WorkerProcess | None:
+        """A new worker; None: the machine cannot start one now (memory, processes, files)."""
+        try:
+            return self._launch()
+        except OSError as error:
+            _log.error("worker_not_launched why=%r", str(error))
+            return None
+
     async def _forget(self, worker: WorkerProcess) -> None:
         worker.kill()
         await worker.gone.wait()
@@ -179,7 +187,9 @@ class Fleet:
         while True:
             await asyncio.sleep(member.pause_s)
             member.lengthen_pause()
-            new = self._launch()
+            new = self._launched_again()
+            if new is None:
+                continue
             if await self._came_up(new, _LIVE):
                 break
             _log.error("worker_restart_failed pid=%d how=%r", new.pid, _why(new))
@@ -212,7 +222,9 @@ class Fleet:
         _log.warning("workers_renewed pids=%s", ",".join(map(str, self.pids)))
 
     async def _renew(self, member: _Member) -> bool:
-        new = self._launch()
+        new = self._launched_again()
+        if new is None:
+            return False
         if not await self._came_up(new, _READY):
             _log.error("renewal_given_up pid=%d how=%r: the old workers go on", new.pid, _why(new))
             await self._forget(new)

@@ -27,6 +27,7 @@ class WorkerProcess:
     def __init__(
         self, arguments: list[str], path: Path, environment: Mapping[str, str] | None
     ) -> None:
+        """Raises OSError when the machine cannot start it."""
         command = [sys.executable, "-m", "hookwright_server.serving.worker", *arguments]
         command += ["--socket", str(path), "--parent-pid", str(os.getpid())]
         self.path = path
@@ -35,7 +36,11 @@ class WorkerProcess:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, env={**os.environ, **(environment or {})}
             )
-        self._watch(asyncio.get_running_loop())
+        try:
+            self._watch(asyncio.get_running_loop())
+        except RuntimeError as error:  # no thread to be had
+            self.close()
+            raise OSError(str(error)) from error
 
     @property
     def pid(self) -> int:
