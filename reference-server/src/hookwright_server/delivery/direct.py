@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import uvloop
 
@@ -19,19 +20,21 @@ class DirectSender:
         self._make_sender = make_sender
         self._loop = uvloop.new_event_loop()
         self._stop = asyncio.Event()
-        self._ready = threading.Event()
+        self._made: Future[Sending] = Future()
         self._sender: Sending | None = None
         self._thread = threading.Thread(target=self._run, name="hookwright-direct", daemon=True)
 
     def start(self) -> None:
-        """Be ready to send."""
+        """Be ready to send. Raises what `make_sender` raises."""
         self._thread.start()
-        self._ready.wait()
+        self._sender = self._made.result()
 
     def stop(self) -> None:
-        """Close every connection. Nothing may be under way."""
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        """Close every connection. Nothing may be under way; nothing happens unless it runs."""
+        if self._sender is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+            self._sender = None
 
     def send(self, request: OutgoingRequest) -> Attempted:
         """Send one request and wait for its outcome."""
@@ -40,11 +43,16 @@ class DirectSender:
         return asyncio.run_coroutine_threadsafe(self._sender.send(request), self._loop).result()
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._live())
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._live())
+        except BaseException as error:
+            if self._made.done():
+                raise
+            self._made.set_exception(error)
 
     async def _live(self) -> None:
-        self._sender = self._make_sender()
-        self._ready.set()
+        sender = self._make_sender()
+        self._made.set_result(sender)
         await self._stop.wait()
-        await self._sender.aclose()
+        await sender.aclose()
