@@ -204,7 +204,11 @@ class _Peer:
 def test_peer_that_speaks_otherwise_is_no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes that are no answer of Redis end the connection; the process counts for itself."""
     peer = _Peer()
-    monkeypatch.setattr(redis_rate_limit, "wires", lambda _url, s: lambda: Wire(peer, s))
+
+    def wires(_url: str, patience_s: float) -> Callable[[], Wire]:
+        return lambda: Wire(peer, patience_s)
+
+    monkeypatch.setattr(redis_rate_limit, "wires", wires)
     limiter = RedisRateLimiter("redis://x", SystemClock())
     question = limiter.count(POLICY, "k")
     with peer.there:
