@@ -62,6 +62,29 @@ def test_one_asks_and_the_others_go_on(source: Source) -> None:
     assert (1, 7) == (meanwhile, source.get())
 
 
+def test_nobody_goes_on_for_long_with_a_reader_that_hangs(source: Source) -> None:
+    """A value twice as old as it may be is read by whoever needs it, and stays the newer one."""
+    source.get()
+    source.now = 1.0
+    began, may_end = threading.Event(), threading.Event()
+
+    def hanging() -> int:
+        began.set()
+        may_end.wait(10)
+        return 7
+
+    reader = threading.Thread(target=lambda: source.memory.get("a", hanging))
+    reader.start()
+    began.wait(10)
+    told: list[int | None] = []
+    for source.now in (1.9, 2.0, 2.1):
+        told.append(source.get())
+    may_end.set()
+    reader.join()
+
+    assert [1, 2, 2, 2] == [*told, source.get()]
+
+
 def test_what_was_forgotten_meanwhile_is_not_kept(source: Source) -> None:
     """A value that was being read when it changed serves its reader only."""
 

@@ -12,7 +12,8 @@ from hookwright_server.store import api_keys
 from hookwright_server.store.api_keys import Credential
 from hookwright_server.store.database import Database
 
-_FRESH_FOR_S = 1.0  # another process may have revoked a key: it is noticed within this time
+# Another process may have revoked a key: it is noticed within this time, at most twice of it.
+_FRESH_FOR_S = 1.0
 _MOST_ENTRIES = 10_000
 
 
