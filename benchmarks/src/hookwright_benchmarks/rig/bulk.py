@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,11 @@ SELECT {delivery}, '{account}', '{environment}', '{app}', {message}, {endpoint},
     {state}, {created} + n / 100, {completed}
 FROM {numbers}
 """
+_CONNECTIONS = 2
+_INDEXES = """
+SELECT indexname, indexdef FROM pg_indexes
+WHERE tablename IN ('messages', 'deliveries') AND indexname NOT LIKE '%_pkey'
+"""
 _PENDING = "'pending', 0, 0, 10, {created} + n / 100, 0, NULL, NULL"
 _DELIVERED = "'delivered', 1, 0, 10, NULL, 1, 200, 12"
 
@@ -51,7 +57,7 @@ _DELIVERED = "'delivered', 1, 0, 10, NULL, 1, 200, 12"
 class Batch:
     """`deliveries` numbered from `first`, to the endpoints in turn, `fan_out` to a message.
 
-    Either all pending and due since `created`, or all delivered then.
+    Either all pending and due since `created`, or all delivered then, with little payload.
     """
 
     account: str
@@ -68,13 +74,7 @@ class Batch:
 def fill(place: Place, batches: Sequence[Batch]) -> None:
     """Write all batches, and let the planner know. Numbers must not overlap."""
     if is_server(place):
-        with psycopg.connect(str(place), autocommit=True) as connection:
-            connection.execute("SET synchronous_commit = off")
-            for batch in batches:
-                for statement in _statements(batch, _POSTGRES_ID, _POSTGRES_NUMBERS):
-                    connection.execute(statement.encode())
-            connection.execute("VACUUM (ANALYZE, FREEZE)")
-            connection.execute("CHECKPOINT")  # what was written here is not the measured one's load
+        _fill_postgres(str(place), batches)
         return
     with closing(sqlite3.connect(Path(place), isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
@@ -82,6 +82,25 @@ def fill(place: Place, batches: Sequence[Batch]) -> None:
             for statement in _statements(batch, _SQLITE_ID, _SQLITE_NUMBERS):
                 connection.execute(statement)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _fill_postgres(place: str, batches: Sequence[Batch]) -> None:
+    """By two connections at a time. For a history, indexes are built when it is there."""
+    statements = [
+        statement
+        for batch in batches
+        for statement in _statements(batch, _POSTGRES_ID, _POSTGRES_NUMBERS)
+    ]
+    is_history = not all(batch.pending for batch in batches)
+    with psycopg.connect(place, autocommit=True) as connection:
+        found = connection.execute(_INDEXES).fetchall() if is_history else []
+        for name, _ in found:
+            connection.execute(f"DROP INDEX {name}".encode())
+        with ThreadPoolExecutor(_CONNECTIONS) as pool:
+            list(pool.map(lambda statement: run(place, statement), statements))
+            list(pool.map(lambda index: run(place, index[1]), found))
+        connection.execute("VACUUM (ANALYZE, FREEZE) messages, deliveries")
+        connection.execute("CHECKPOINT")  # what was written here is not the measured one's load
 
 
 def delivery_id(created: int, number: int) -> str:
@@ -92,6 +111,7 @@ def delivery_id(created: int, number: int) -> str:
 def run(place: str, statement: str) -> None:
     """One statement on Postgres, however long it takes."""
     with psycopg.connect(place, autocommit=True) as connection:
+        connection.execute("SET synchronous_commit = off")
         connection.execute(statement.encode())
 
 
@@ -131,7 +151,7 @@ def _statements(batch: Batch, id_form: str, numbers_form: str) -> list[str]:
             _MESSAGES.format(
                 **common,
                 message=id_of("msg", "n"),
-                payload=_payload(id_form is _POSTGRES_ID),
+                payload=_payload(480 if batch.pending else 0, id_form is _POSTGRES_ID),
                 fan_out=batch.fan_out,
                 numbers=numbers_form.format(**messages),
             )
@@ -154,8 +174,8 @@ def _time(created: int) -> str:
     return first_id_at("msg", created).removeprefix("msg_")[:_TIME_DIGITS]
 
 
-def _payload(is_server_sql: bool) -> str:
-    data = json.dumps({"pad": "x" * 480}).encode().hex()
+def _payload(pad: int, is_server_sql: bool) -> str:
+    data = json.dumps({"pad": "x" * pad}).encode().hex()
     return f"'\\x{data}'::bytea" if is_server_sql else f"x'{data}'"
 
 

@@ -146,14 +146,16 @@ def noisy_backlog(plan: Plan, rows: int, endpoints: int = _ENDPOINTS) -> Backlog
 
 
 def _with_plain_index(plan: Plan, deep: Backlog) -> OpenDatabase:
-    """The database with the index that a plain claim needs.
+    """A copy of the database with the index that a plain claim needs.
 
-    On SQLite it is a copy. On Postgres the index costs a fair claim nothing: the rows' new
-    versions are not in it.
+    A copy, because a fair claim's statements might be planned with that index.
     """
     if plan.is_production:
-        bulk.run(deep.place, costs.PLAIN_INDEX)
-        return open_database(deep.place)
+        deep.database.close()  # nobody may be connected to what is copied
+        place = plan.postgres.new_database(like=deep.place)
+        bulk.run(place, costs.PLAIN_INDEX)
+        deep.database = open_database(deep.place)
+        return open_database(place)
     path = Path(deep.place)
     copy = path.with_name("plain.db")
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
