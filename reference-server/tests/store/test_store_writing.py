@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +16,7 @@ from store_lab import StoreLab
 
 from hookwright_server.store import tables
 from hookwright_server.store.database import Connection, Database
-from hookwright_server.store.errors import RecordExists, StaleSubscriptions
+from hookwright_server.store.errors import RecordExists, StaleSubscriptions, StoreUnavailable
 
 
 class Gate:
@@ -211,3 +212,25 @@ def test_a_group_that_makes_work_due_wakes_once(lab: StoreLab, wakes: list[str])
     assert ["wake"] == wakes
     lab.database.submit(lambda _connection: None).result(10)
     assert ["wake"] == wakes
+
+
+def test_what_a_failed_statement_was_given_is_not_told(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the error with its causes nor the log holds a parameter: it may be a secret."""
+    secret = "https://receiver.example/token-7f3a"
+
+    def fail(connection: Connection) -> None:
+        insert = sa.text("INSERT INTO nowhere (url) VALUES (:url)")
+        connection.execute(insert, {"url": secret})
+
+    fails: list[Callable[[], object]] = [lambda: database.write(fail)]
+    raised = _together(database, fails * 2)
+    for run in (database.read, database.write):
+        with pytest.raises(StoreUnavailable) as error:
+            run(fail)
+        raised.append(error.value)
+    told = "".join("".join(traceback.format_exception(each)) for each in raised)
+
+    assert "nowhere" in told
+    assert secret not in told + caplog.text

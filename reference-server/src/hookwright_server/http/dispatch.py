@@ -113,7 +113,7 @@ class Dispatcher:
         except Replayed as replayed:
             answer = replayed.answer
         except Exception as error:  # noqa: BLE001 - nothing but a problem may reach the caller
-            refusal = refusal_of(error)
+            refusal = refusal_of(error, operation.operation_id)
             self._journal.refused(entry, error, refusal)
             answer = refused(refusal, request_id)
         headers = {**answer.headers, "X-Request-Id": request_id}
@@ -251,8 +251,11 @@ class ContractBroken(Exception):
         super().__init__(f"{operation_id} {status}: {errors}")
 
 
-def refusal_of(error: Exception) -> Refusal:
-    """What is told of an exception; what nobody foresaw is logged and told as internal_error."""
+def refusal_of(error: Exception, operation_id: str = "none") -> Refusal:
+    """What is told of an exception; what nobody foresaw is logged and told as internal_error.
+
+    `operation_id` is for the log.
+    """
     match error:
         case Refusal():
             return error
@@ -260,7 +263,8 @@ def refusal_of(error: Exception) -> Refusal:
             detail = "More is being written than the store can take. Repeat the request."
             return Refusal("unavailable", detail, retry_after_s=1)
         case StoreUnavailable():
-            _log.error("store_unavailable", exc_info=error)
+            # No traceback: in an outage every request ends here, and all for one reason.
+            _log.error("store_unavailable operation=%s error=%s", operation_id, _on_one_line(error))
             detail = "The store cannot be used at the moment. Repeat the request."
             return Refusal("unavailable", detail, retry_after_s=1)
         case WriteUnknown():
@@ -272,6 +276,10 @@ def refusal_of(error: Exception) -> Refusal:
         case _:
             _log.error("unexpected_error", exc_info=error)
             return Refusal("internal_error", "An unexpected error. Report it with the request id.")
+
+
+def _on_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _answer_value(body: bytes) -> object:

@@ -123,6 +123,7 @@ def _engine(
     every = settings | {name: str(int(each * 1000)) for name, each in milliseconds.items()}
     engine = sa.create_engine(
         parsed,
+        hide_parameters=True,  # an error's text goes to the log, secrets must not
         pool_size=connections,
         max_overflow=spare,
         pool_timeout=times.place_s,

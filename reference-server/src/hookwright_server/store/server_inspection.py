@@ -66,6 +66,7 @@ def _engine(url: str) -> sa.Engine:
     try:
         return sa.create_engine(
             parsed,
+            hide_parameters=True,
             poolclass=sa.NullPool,
             connect_args={
                 "connect_timeout": _CONNECT_WITHIN_S,

@@ -166,6 +166,7 @@ def _create(path: Path) -> None:
 def _engine(path: Path, *, begin: str, read_only: bool) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
+        hide_parameters=True,  # an error's text goes to the log, secrets must not
         pool_size=_READERS if read_only else 1,
         max_overflow=-1 if read_only else 0,
         pool_reset_on_return="rollback" if read_only else None,

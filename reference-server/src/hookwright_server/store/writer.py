@@ -166,7 +166,8 @@ class Writer:
         if len(jobs) == 1:
             jobs[0].future.set_exception(self._backend.translated(error))
             return
-        _log.warning("group_retried jobs=%d error=%r", len(jobs), error)
+        # The first line alone: Postgres adds the values of the row to what it says.
+        _log.warning("group_retried jobs=%d error=%r", len(jobs), str(error).partition("\n")[0])
         for job in jobs:
             self._commit([job])
 
