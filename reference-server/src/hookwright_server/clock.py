@@ -43,18 +43,32 @@ class TestClock:
             self._offset_ms = max(self._offset_ms, instant_ms - self._base.now_ms())
 
 
-class FollowingClock:
-    """The machine's clock until it is told which one to follow."""
+class SteadyClock:
+    """The machine's clock as it was at the start, carried on by its monotonic one.
+
+    For lengths of time and for the log: nobody compares it with another machine's.
+    """
 
     def __init__(self) -> None:
-        self._followed: Clock = SystemClock()
+        self._offset_ns = time.time_ns() - time.monotonic_ns()
 
     def now_ms(self) -> int:
-        return self._followed.now_ms()
+        return (time.monotonic_ns() + self._offset_ns) // 1_000_000
+
+
+class FollowingClock:
+    """The clock that it is told to follow; none of its own, so that it cannot be wrong."""
+
+    def __init__(self, before: Callable[[], Clock]) -> None:
+        """`before` is asked each time until there is a clock to follow; it may raise."""
+        self._followed = before
+
+    def now_ms(self) -> int:
+        return self._followed().now_ms()
 
     def follow(self, clock: Clock) -> None:
         """Show what `clock` shows from now on."""
-        self._followed = clock
+        self._followed = lambda: clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from flask import Flask
 
 from hookwright_server import __version__
 from hookwright_server.announce import asked_for_json, show_account
-from hookwright_server.clock import Clock, FollowingClock, SystemClock, TestClock
+from hookwright_server.clock import Clock, FollowingClock, SteadyClock, SystemClock, TestClock
 from hookwright_server.delivery.attempt_log import AttemptLog
 from hookwright_server.delivery.direct import DirectSender
 from hookwright_server.delivery.engine import Engine, EngineLimits, Tools
@@ -76,7 +76,7 @@ from hookwright_server.settings import PostgresUrl, Settings
 from hookwright_server.store import accounts, worker_sessions
 from hookwright_server.store.database import Database
 from hookwright_server.store.errors import StoreError, StoreUnavailable
-from hookwright_server.store.migrations import is_current, migrate, version
+from hookwright_server.store.migrations import is_current, migrate
 from hookwright_server.store.opening import OpenDatabase
 from hookwright_server.store.opening import open_database as open_store
 from hookwright_server.store.queue_depth import queue_depth
@@ -129,7 +129,8 @@ class Server:
 class _PatientStart:
     """Processes of the production form begin in any order, also before Postgres and `migrate`.
 
-    As soon as the database is there, `clock` follows its clock.
+    As soon as the database is there, `clock` follows its clock; until then it raises
+    StoreUnavailable.
     """
 
     def __init__(self, database: Database, vault: Vault, clock: FollowingClock) -> None:
@@ -395,10 +396,10 @@ def build_api(settings: Settings) -> ApiProcess:
     watch = _watch(settings)
     waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain, watch.meters)
     database = _database(settings, waker.wake, watch.meters)
-    clock = FollowingClock()
+    clock = FollowingClock(_no_clock_yet)
     parts = _parts(settings, clock)
     direct = DirectSender(sender_factory(settings, clock))
-    limiter = RedisRateLimiter(settings.redis_url, clock, watch.meters)
+    limiter = RedisRateLimiter(settings.redis_url, SteadyClock(), watch.meters)
     app = _application(
         settings,
         parts,
@@ -424,7 +425,7 @@ def build_worker(settings: Settings) -> WorkerProcess:
     watch = _watch(settings)
     waker = RedisWaker(redis, DrainQueue(redis).ask_for_drain, watch.meters)
     database = _database(settings, waker.wake, watch.meters)
-    clock = FollowingClock()
+    clock = FollowingClock(_no_clock_yet)
     parts = _parts(settings, clock)
     engine = _engine(settings, parts, database, waker, watch, alone=False)
     resident = Resident(engine, waker, threading.Event(), settings.drain_slice_seconds)
@@ -432,6 +433,11 @@ def build_worker(settings: Settings) -> WorkerProcess:
     drain_ms = int(settings.drain_seconds * 1000)
     _serve_metrics(watch, database, clock)
     return WorkerProcess(engine, database, redis, resident, start, watch, drain_ms)
+
+
+def _no_clock_yet() -> Clock:
+    """What is stored has the database's time, or is not stored."""
+    raise StoreUnavailable("the database's clock is not known yet")
 
 
 def _parts(settings: Settings, clock: Clock) -> Parts:
@@ -523,7 +529,7 @@ def _application(
     idempotency = Idempotency(database, parts.vault, clock)
     cursors = Cursors(cursor_keys(settings))
     journal = Journal(
-        RequestIds(clock, ids),
+        RequestIds(SteadyClock(), ids),
         watch.meters,
         watch.tracer,
         sampled_share=settings.log_published_share,
@@ -560,7 +566,8 @@ def _api_readiness(database: Database, clock: Clock, redis_answers: Check) -> Re
     """Without Redis and workers events are accepted all the same, and delivered later."""
 
     def database_answers() -> bool:
-        database.read(version)
+        if database.read(is_current):
+            clock.now_ms()  # known soon after, and needed by every request
         return True
 
     def migrated() -> bool:

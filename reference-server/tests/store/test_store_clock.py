@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from hookwright_server.clock import ClockSample, DatabaseClock
+from hookwright_server.clock import Clock, ClockSample, DatabaseClock, FollowingClock, SteadyClock
+from hookwright_server.store.errors import StoreUnavailable
 from hookwright_server.store.opening import OpenDatabase
 from hookwright_server.store.server_clock import server_clock
 
@@ -101,3 +102,28 @@ def test_it_reads_the_clock_of_postgres(opened: Callable[[], OpenDatabase]) -> N
     one, other = server_clock(opened()), server_clock(opened())
 
     assert abs(one.now_ms() - other.now_ms()) <= 50
+
+
+def test_nothing_is_known_before_there_is_a_clock_to_follow(machine: Machine) -> None:
+    """Rather no time than a wrong one."""
+
+    def unknown() -> Clock:
+        raise StoreUnavailable("not yet")
+
+    clock = FollowingClock(unknown)
+    with pytest.raises(StoreUnavailable):
+        clock.now_ms()
+
+    followed = DatabaseClock(machine.sample, machine.now_ns)
+    clock.follow(followed)
+
+    assert followed.now_ms() == clock.now_ms()
+
+
+def test_a_steady_clock_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It began with the machine's time, and goes on whatever becomes of that."""
+    clock = SteadyClock()
+    before = clock.now_ms()
+    monkeypatch.setattr("time.time_ns", lambda: 0)
+
+    assert 0 <= clock.now_ms() - before < 60_000

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from hookwright_server.errors import Refusal
+from hookwright_server.store.errors import StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +48,9 @@ def _not_ready(why: str) -> Refusal:
 def _works(name: str, check: Check) -> bool:
     try:
         return check()
+    except StoreError as error:
+        _log.error("readiness_check_failed part=%s error=%s", name, " ".join(str(error).split()))
+        return False
     except Exception:  # noqa: BLE001 - whatever breaks a part makes it missing
         _log.exception("readiness_check_failed part=%s", name)
         return False
