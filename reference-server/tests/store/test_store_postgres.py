@@ -235,6 +235,88 @@ def test_readers_cannot_write(opened: Opened) -> None:
         opened().read(lambda c: c.execute(sa.delete(tables.apps)))
 
 
+def _tried_together(
+    database: PostgresDatabase, works: list[Callable[[Connection], object]]
+) -> list[BaseException | None]:
+    """Let the writer find all of them waiting, in one group; what each raised."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold(_connection: Connection) -> None:
+        entered.set()
+        leave.wait(10)
+
+    database.submit(hold)
+    assert entered.wait(10)
+    futures = [database.submit(work) for work in works]
+    leave.set()
+    return [future.exception(30) for future in futures]
+
+
+def _raise_as_server(sqlstate: str) -> sa.TextClause:
+    return sa.text(f"DO $$ BEGIN RAISE EXCEPTION 'no more' USING ERRCODE = '{sqlstate}'; END $$")
+
+
+@pytest.mark.parametrize("sqlstate", ["53100", "53200", "57014"])
+def test_what_the_server_has_no_room_for_is_refused_at_once(
+    postgres_place: str, sqlstate: str
+) -> None:
+    """Disk full, out of memory, statement timeout: no job of the group is tried on its own."""
+    database = PostgresDatabase(postgres_place)
+    lab = StoreLab(database)
+    app_id = lab.app()
+    runs: list[int] = []
+
+    def change(connection: Connection) -> None:
+        runs.append(1)
+        connection.execute(sa.update(tables.apps).values(name="changed"))
+
+    def fail(connection: Connection) -> None:
+        runs.append(1)
+        connection.execute(_raise_as_server(sqlstate))
+
+    told = _tried_together(database, [change, fail, change])
+
+    assert [StoreUnavailable] * 3 == [type(each) for each in told]
+    assert 2 == len(runs)
+    assert "changed" != lab.row(tables.apps, app_id)["name"]
+    database.close()
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_two_waits_for_a_lock_are_enough(postgres_place: str, alone: bool) -> None:
+    """The rest of the group is refused without a wait, also when each job is tried on its own."""
+    database = PostgresDatabase(postgres_place, timeouts=PostgresTimeouts(lock_s=0.1))
+    other = PostgresDatabase(postgres_place)
+    lab = StoreLab(other)
+    app_id = lab.app()
+    runs: list[int] = []
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold(connection: Connection) -> None:
+        connection.execute(sa.update(tables.apps).values(name="held"))
+        entered.set()
+        leave.wait(10)
+
+    def change(connection: Connection) -> None:
+        runs.append(1)
+        connection.execute(sa.update(tables.apps).values(name="changed"))
+
+    def spoil(connection: Connection) -> None:
+        connection.execute(_raise_as_server("40001"))
+
+    held = other.submit(hold)
+    assert entered.wait(10)
+    told = _tried_together(database, [*([spoil] * alone), change, _ask, *([change] * 5)])
+    leave.set()
+    held.result(10)
+
+    assert 3 == len(runs)
+    assert [StoreUnavailable] * (6 + alone) == [type(each) for each in told if each is not None]
+    assert "held" == lab.row(tables.apps, app_id)["name"]
+    database.close()
+    other.close()
+
+
 def test_a_stopped_process_does_not_hold_its_locks(postgres_place: str) -> None:
     """The server ends a transaction whose process stopped in the middle; its commit fails."""
     times = PostgresTimeouts(idle_s=0.2, lock_s=5)

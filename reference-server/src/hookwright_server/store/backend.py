@@ -27,6 +27,10 @@ class Backend(Protocol):
         """Whether the whole transaction is lost after `error`, not only the last statement."""
         ...
 
+    def blocks(self, error: Exception) -> bool:
+        """Whether another transaction held something for too long, which others may want too."""
+        ...
+
     def translated(self, error: Exception) -> Exception:
         """`error` as the store raises it: the database's own trouble becomes StoreUnavailable."""
         ...

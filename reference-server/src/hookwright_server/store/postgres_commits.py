@@ -3,9 +3,9 @@
 When the connection breaks during COMMIT, the server may have committed and its answer may be
 lost. So each transaction that writes also writes its number into the one row that this process
 has in `writers`. After a break that row is read, once the lost transaction is over: it holds the
-number, or nothing was written and all of it can be run again. Only while the server cannot be
-asked for some seconds is the outcome unknown, and then it is said so. (Decision 0015: why the
-server's own transaction ids do not tell.)
+number, or nothing was written and all of it can be run again. Only when the server cannot be
+asked is the outcome unknown, and then it is said so. (Decision 0015: why the server's own
+transaction ids do not tell.)
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import StoreUnavailable, WriteUnknown
 from hookwright_server.store.postgres_driver import (
     BoundedConnection,
+    is_exhausted,
     is_gone,
+    is_locked,
     is_to_repeat,
     translated,
 )
@@ -69,7 +71,8 @@ class PostgresBackend:
     ) -> None:
         """`writer_id` is also the application name of the engine's connections, and no other's.
 
-        `asked_for_s`: how long the server is asked what became of a broken commit.
+        `asked_for_s`: until when a look at what became of a broken commit is begun; the last one
+        may take as long again as a connection and its two statements may.
         """
         self._engine = engine
         self._writer_id = writer_id
@@ -89,6 +92,8 @@ class PostgresBackend:
                     if was_gone:
                         raise translated(error) from error
                     was_gone = True
+                elif is_exhausted(error):
+                    raise translated(error) from error
                 elif not is_to_repeat(error) or not left:
                     raise
                 else:
@@ -96,7 +101,10 @@ class PostgresBackend:
         raise StoreUnavailable("the database failed again and again")
 
     def spoils(self, error: Exception) -> bool:
-        return is_gone(error) or is_to_repeat(error)
+        return is_gone(error) or is_to_repeat(error) or is_exhausted(error)
+
+    def blocks(self, error: Exception) -> bool:
+        return is_locked(error)
 
     def translated(self, error: Exception) -> Exception:
         return translated(error)

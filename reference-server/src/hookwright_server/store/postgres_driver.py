@@ -14,6 +14,9 @@ _AGAIN = frozenset({"40001", "40P01"})
 # This connection is of no use any more, or the whole server: shutdown, start, fail-over, too many.
 _GONE_CLASSES = ("08", "57P")
 _GONE = frozenset({"25P03", "25006", "53300"})
+# The next statement would fare no better: out of disk, out of memory, ended by its timeout.
+_EXHAUSTED = frozenset({"53100", "53200", "57014"})
+_LOCKED = frozenset({"55P03"})
 _OWN = (psycopg.IntegrityError, psycopg.DataError)
 
 
@@ -55,8 +58,22 @@ def is_gone(error: BaseException) -> bool:
 
 def is_to_repeat(error: BaseException) -> bool:
     """Whether the transaction lost against another one: a deadlock, a conflict."""
+    return _sqlstate(error) in _AGAIN
+
+
+def is_exhausted(error: BaseException) -> bool:
+    """Whether the server cannot, for now, though the connection is a good one."""
+    return _sqlstate(error) in _EXHAUSTED
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether another transaction held a lock for longer than ours waits."""
+    return _sqlstate(error) in _LOCKED
+
+
+def _sqlstate(error: BaseException) -> str | None:
     found = original(error)
-    return isinstance(found, psycopg.Error) and found.sqlstate in _AGAIN
+    return found.sqlstate if isinstance(found, psycopg.Error) else None
 
 
 def translated(error: Exception) -> Exception:

@@ -108,6 +108,9 @@ class _SqliteBackend:
     def spoils(self, error: Exception) -> bool:
         return isinstance(error, self._TROUBLE)
 
+    def blocks(self, error: Exception) -> bool:
+        return False  # nobody else writes
+
     def translated(self, error: Exception) -> Exception:
         if not isinstance(error, self._TROUBLE):
             return error

@@ -2,7 +2,8 @@
 
 There is no deliberate wait: while one group is being committed, the next one gathers itself.
 A group that fails is repeated job by job, so a job's `work` may run twice; only the run that is
-committed counts.
+committed counts. Jobs that one after the other wait in vain for a lock are not let to make
+everybody wait: the rest of their group is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from hookwright_server.store.acceptance import Acceptance, NewDelivery, NewMessage, NewRecord
@@ -51,6 +53,8 @@ class _Job:
 
 
 _Settle = Callable[[], None]
+
+_BLOCKED_IN_A_ROW = 2
 
 
 class Writer:
@@ -144,7 +148,8 @@ class Writer:
                 return jobs, True
         return jobs, False
 
-    def _commit(self, jobs: Sequence[_Job]) -> None:
+    def _commit(self, jobs: Sequence[_Job]) -> bool:
+        """Commit together, or each alone. False: the only job waited for a lock in vain."""
         durable = any(job.durable for job in jobs)
         began_at = time.perf_counter()
         try:
@@ -153,7 +158,7 @@ class Writer:
             for job in jobs:  # each caller raises an exception of its own
                 job.future.set_exception(_copied(error))
         except Exception as error:  # noqa: BLE001 - every failure is the waiting job's answer
-            self._failed(jobs, error)
+            return self._failed(jobs, error)
         else:
             took_s = time.perf_counter() - began_at
             if any(job.makes_work_due for job in jobs):
@@ -161,15 +166,21 @@ class Writer:
             for settle in settlements:
                 settle()
             self._meter.committed(len(jobs), self._queue.qsize(), took_s)
+        return True
 
-    def _failed(self, jobs: Sequence[_Job], error: Exception) -> None:
+    def _failed(self, jobs: Sequence[_Job], error: Exception) -> bool:
         if len(jobs) == 1:
             jobs[0].future.set_exception(self._backend.translated(error))
-            return
+            return not self._backend.blocks(error)
         # The first line alone: Postgres adds the values of the row to what it says.
         _log.warning("group_retried jobs=%d error=%r", len(jobs), str(error).partition("\n")[0])
+        blocked = 0
         for job in jobs:
-            self._commit([job])
+            if blocked == _BLOCKED_IN_A_ROW:
+                job.future.set_exception(_blocked())
+            else:
+                blocked = 0 if self._commit([job]) else blocked + 1
+        return True
 
     def _woken(self) -> None:
         try:
@@ -179,14 +190,26 @@ class Writer:
 
     def _run_jobs(self, connection: Connection, jobs: Sequence[_Job]) -> list[_Settle]:
         settlements = _accept(connection, jobs)
-        run = _alone if len(jobs) == 1 else self._apart
-        works = ((job, job.work) for job in jobs if job.work is not None)
-        return settlements + [run(connection, job, work) for job, work in works]
+        works = [(job, job.work) for job in jobs if job.work is not None]
+        if len(jobs) == 1:
+            return settlements + [_alone(connection, job, work) for job, work in works]
+        blocked = 0
+        for job, work in works:
+            if blocked == _BLOCKED_IN_A_ROW:
+                settlements.append(partial(job.future.set_exception, _blocked()))
+                continue
+            settle, is_blocked = self._apart(connection, job, work)
+            settlements.append(settle)
+            blocked = blocked + 1 if is_blocked else 0
+        return settlements
 
     def _apart(
         self, connection: Connection, job: _Job, work: Callable[[Connection], object]
-    ) -> _Settle:
-        """Run one job under a savepoint: its failure undoes only what it did."""
+    ) -> tuple[_Settle, bool]:
+        """Run one job under a savepoint: its failure undoes only what it did.
+
+        Also tells whether it waited for a lock in vain.
+        """
         # Plain SQL: `begin_nested` compiles these statements anew each time.
         connection.exec_driver_sql("SAVEPOINT job")
         try:
@@ -196,9 +219,9 @@ class Writer:
                 raise
             connection.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
             failure = self._backend.translated(error)
-            return lambda: job.future.set_exception(failure)
+            return partial(job.future.set_exception, failure), self._backend.blocks(error)
         connection.exec_driver_sql("RELEASE SAVEPOINT job")
-        return lambda: job.future.set_result(result)
+        return partial(job.future.set_result, result), False
 
 
 def _is_admitted(job: _Job) -> bool:
@@ -216,6 +239,10 @@ def _alone(connection: Connection, job: _Job, work: Callable[[Connection], objec
     """Run the only job of a transaction: its failure ends that."""
     result = work(connection)
     return lambda: job.future.set_result(result)
+
+
+def _blocked() -> StoreUnavailable:
+    return StoreUnavailable("another transaction holds what is to be written; try again later")
 
 
 def _copied(error: Exception) -> Exception:
