@@ -126,10 +126,19 @@ def test_nothing_is_served_unless_asked_for(new_lab: OpenLab) -> None:
 
 
 def test_other_paths_are_not_found(lab: Lab) -> None:
-    """The operators' listener has one page."""
+    """The operators' listener has no other page than those two."""
     status, _ = read(lab.server.watch.address, "/")
 
     assert 404 == status
+
+
+def test_the_operators_listener_tells_that_the_process_lives() -> None:
+    """A worker has no other listener; it answers without asking the database."""
+    watch = make_watch(ANYWHERE, "off", "1")
+    watch.serve(lambda: (_ for _ in ()).throw(RuntimeError("no database")), lambda: 0)
+
+    assert (200, "live\n") == read(watch.address, "/live")
+    watch.close()
 
 
 def test_no_label_names_a_tenant(lab: Lab, sink: Callable[..., Sink]) -> None:

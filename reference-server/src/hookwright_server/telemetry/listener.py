@@ -1,4 +1,4 @@
-"""The operators' own listener: `GET /metrics`, never on the public port."""
+"""The operators' own listener: `GET /metrics` and `GET /live`, never on the public port."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hookwright_server.telemetry.address import Address
 _log = logging.getLogger(__name__)
 
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_PLAIN = "text/plain; charset=utf-8"
 _PATIENCE_S = 10.0
 
 Page = Callable[[], bytes]
@@ -70,10 +71,13 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _PATIENCE_S
 
     def do_GET(self) -> None:
-        if self.path.partition("?")[0] == "/metrics":
+        path = self.path.partition("?")[0]
+        if path == "/metrics":
             self._answer(200, cast("_Server", self.server).page(), _CONTENT_TYPE)
+        elif path == "/live":
+            self._answer(200, b"live\n", _PLAIN)
         else:
-            self._answer(404, b"There is /metrics.\n", "text/plain; charset=utf-8")
+            self._answer(404, b"There are /metrics and /live.\n", _PLAIN)
 
     def _answer(self, status: int, body: bytes, content_type: str) -> None:
         self.send_response(status)
