@@ -295,6 +295,7 @@ def _listen(
     as_json: bool,
 ) -> NoReturn:
     """Serve until a signal comes, then end this process."""
+    from hookwright_server.http.frontdoor import Limits
     from hookwright_server.logs import configure_logging
     from hookwright_server.serving import serve
 
@@ -307,6 +308,7 @@ def _listen(
             host=settings.host,
             port=settings.port,
             environment=environment,
+            limits=Limits(max_open_requests=settings.open_requests),
             process=process,
             on_ready=announcement.show,
         )

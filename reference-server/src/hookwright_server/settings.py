@@ -120,6 +120,13 @@ class Settings(BaseSettings):
     request_threads: int = Field(
         default=64, ge=1, le=1_000, description="Requests that are worked on at a time."
     )
+    open_requests: int = Field(
+        default=512,
+        ge=2,
+        le=20_000,
+        description="Most requests that one process has at a time, those that wait for a thread "
+        "included; further ones are answered 503 at once. More than HOOKWRIGHT_REQUEST_THREADS.",
+    )
     drain_seconds: float = Field(
         default=35.0,
         ge=0,
@@ -208,6 +215,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "the test clock is refused in production mode: unset HOOKWRIGHT_TEST_CLOCK, "
                 "or set HOOKWRIGHT_MODE=development"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _threads_can_be_filled(self) -> Self:
+        if self.open_requests <= self.request_threads:
+            raise ValueError(
+                f"{self.request_threads} request threads need more open requests than "
+                f"{self.open_requests}: raise HOOKWRIGHT_OPEN_REQUESTS"
             )
         return self
 

@@ -99,6 +99,21 @@ def test_a_request_goes_to_another_server_when_the_first_is_gone(
     assert [[200, 200]] * 5 == [[answer.status for answer in each] for each in answers]
 
 
+def test_a_client_leaves_a_full_server(open_house: Any, connect: Any) -> None:
+    """A kept connection goes on with a server that has room when its own has none."""
+    with open_house(max_open_requests=2) as house:
+        backends = house.door._context.backends
+        (first,) = backends
+        wire = connect(house.port)
+        statuses = [wire.send(_GET).read()[0].status]
+        second = house.call(lambda: backends.add(first.path))
+        for backend in (first, second):
+            house.call(lambda full=backend: _busy(full, 2))
+            statuses.append(wire.send(_GET).read()[0].status)
+
+    assert [200, 200, 503] == statuses
+
+
 def test_an_idle_connection_outlives_its_server(
     open_house: Any, connect: Any, wait_until: Any
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,13 @@ import pytest
 _ANSWER = b"HTTP/1.1 200 OK\r\nx-request-id: r\r\ncontent-length: 2\r\n\r\nok"
 _GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 _POST = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"
+
+
+def _has_ended(wire: Any) -> bool:
+    """Take what comes next; whether that was the end."""
+    data = wire.socket.recv(65536)
+    wire.raw += data
+    return not data
 
 
 @pytest.mark.parametrize(
@@ -144,6 +152,75 @@ def test_an_answer_gives_its_request_back(open_house: Any, connect: Any, wait_un
         wait_until(lambda: house.call(lambda: house.door.buffered_bytes) == len(post) + 100)
 
         assert not wire.raw.count(b"HTTP/1.1 503 ")
+
+
+def test_more_requests_than_a_server_may_have_are_turned_away(
+    open_house: Any, connect: Any, wait_until: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Beyond the limit the front door answers 503 at once; an answer makes room again."""
+    with open_house(max_open_requests=2) as house:
+        house.answer = b""
+        first, second = (connect(house.port) for _ in range(2))
+        for number, wire in enumerate((first, second), start=1):
+            wire.send(_GET)
+            wait_until(lambda count=number: house.requests == count)
+        trace = f"{7:032x}"
+        traced = b"Host: a\r\ntraceparent: 00-%s-%s-01\r\n" % (trace.encode(), b"1" * 16)
+        refused = connect(house.port).send(_GET.replace(b"Host: a\r\n", traced)).read_to_end()
+        headless = connect(house.port).send(_GET.replace(b"GET", b"HEAD"))
+        wait_until(lambda: _has_ended(headless))
+        house.call(lambda: house.reply(_ANSWER))
+        statuses = [second.read()[0].status]
+        house.answer = _ANSWER
+        statuses.append(connect(house.port).send(_GET).read()[0].status)
+
+    assert ["unavailable"] == [answer.problem["code"] for answer in refused]
+    assert ("1", "close", trace) == tuple(
+        refused[0].headers[name] for name in ("retry-after", "connection", "x-request-id")
+    )
+    assert headless.raw.startswith(b"HTTP/1.1 503 ")
+    assert headless.raw.endswith(b"\r\n\r\n")
+    assert ([200, 200], 3) == (statuses, house.requests)
+    assert "requests_turned_away count=2" in caplog.text
+
+
+def test_a_full_server_answers_what_was_sent_before(
+    open_house: Any, connect: Any, wait_until: Any
+) -> None:
+    """Of pipelined requests those within the limit are answered, and then the next is refused."""
+    with open_house(max_open_requests=2) as house:
+        house.answer = b""
+        wire = connect(house.port).send(_GET * 4)
+        wait_until(lambda: house.requests == 2)
+        house.call(lambda: house.reply(_ANSWER * 2))
+        answers = wire.read_to_end()
+
+    assert [200, 200, 503] == [answer.status for answer in answers]
+    assert 2 == house.requests
+
+
+def test_a_worker_that_is_held_up_does_not_gather_requests(
+    serve: Any, connect: Any, tmp_path: Path, wait_until: Any
+) -> None:
+    """While its only thread is busy, one request waits for it and the others are refused."""
+    options: dict[str, Any] = {
+        "limits": {"max_open_requests": 2},
+        "process": {"blocking_threads": 1},
+    }
+    with serve(tmp_path, **options) as served:
+        held = connect(served.port).send(_GET.replace(b"/a", b"/hold") + _GET)
+        wait_until(served.file("holding").exists)
+        started = time.monotonic()
+        others = [connect(served.port).send(_GET).read_to_end()[0] for _ in range(5)]
+        took_s = time.monotonic() - started
+        served.file("release").touch()
+        statuses = [answer.status for answer in held.read(2)]
+        statuses.append(connect(served.port).send(_GET).read()[0].status)
+
+    assert ["unavailable"] * 5 == [answer.problem["code"] for answer in others]
+    assert ["1"] * 5 == [answer.headers["retry-after"] for answer in others]
+    assert [200, 200, 200] == statuses
+    assert took_s < 5
 
 
 def test_slow_clients_do_not_hinder_others(served: Any, connect: Any) -> None:

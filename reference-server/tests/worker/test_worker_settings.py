@@ -59,6 +59,14 @@ def test_a_redis_url_is_one() -> None:
         Settings(redis_url="http://h")
 
 
+def test_more_requests_may_be_open_than_there_are_threads() -> None:
+    """Else a part of the threads would have nothing to do, ever."""
+    with pytest.raises(ValidationError, match="raise HOOKWRIGHT_OPEN_REQUESTS"):
+        Settings(request_threads=600)
+
+    assert 601 == Settings(request_threads=600, open_requests=601).open_requests
+
+
 def test_nothing_shows_a_password() -> None:
     """Neither the settings do nor what names the database."""
     settings = _settings(_POSTGRES)

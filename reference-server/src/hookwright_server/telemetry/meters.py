@@ -10,7 +10,7 @@ LostLease = Literal["interrupted", "session_lost", "stale_completion"]
 """A dead session's attempt, those of a session of ours that was declared dead, a late result."""
 
 Limit = Literal["app", "ingest_queue", "key"]
-"""Which limit refused a request: a rate of the app or the key, or the writer's full queue."""
+"""Which limit refused a request: a rate of the app or the key, or the wait for the writer."""
 
 
 @dataclass(frozen=True, slots=True)

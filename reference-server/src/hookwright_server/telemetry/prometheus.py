@@ -62,7 +62,7 @@ class PrometheusMeters:
         )
         self._refused = Counter(
             "hookwright_limit_refusals",
-            "Requests refused by a limit: the rate of a key or an app, or the full ingest queue.",
+            "Requests refused by a limit: the rate of a key or an app, or the wait for the writer.",
             ("limit",),
             registry=registry,
         )

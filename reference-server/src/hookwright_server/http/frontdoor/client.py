@@ -9,12 +9,13 @@ from typing import cast
 from hookwright_server.http.frontdoor.context import Context
 from hookwright_server.http.frontdoor.framing import ResponseHead, ResponsePart
 from hookwright_server.http.frontdoor.refusal import RefusalCode, Refused, code_of_status
-from hookwright_server.http.frontdoor.request import Phase, RequestReader
+from hookwright_server.http.frontdoor.request import Phase, Request, RequestReader
 from hookwright_server.http.frontdoor.upstream import Upstream
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _OVERFLOW_CONNECTIONS = 256
 _BUSY = "The server has too many connections; try again shortly."
+_FULL = "The server has too many requests to work on; try again shortly."
 _GONE = "The server is stopping or restarting; try again shortly."
 
 
@@ -96,9 +97,12 @@ class ClientConnection(asyncio.Protocol):
         if not reader.ready:
             return
         upstream = self._upstream
-        if upstream is None or not (self._outstanding or upstream.suits):
+        if upstream is None or not (self._outstanding or self._suits(upstream)):
             upstream = self._choose_upstream()
         for request in reader.ready:
+            if self._is_full(upstream):
+                self._turn_away(request)
+                break
             upstream.send(request)
             self._outstanding.append(len(request.raw))
             self._in_flight_bytes += len(request.raw)
@@ -106,10 +110,22 @@ class ClientConnection(asyncio.Protocol):
         self._greeted = True
         self._told_to_continue = False
         self._sent_at = self._context.loop.time()
+        if self._refusal is not None:
+            return
         if reader.finished:
             self._ending = True
         elif len(self._outstanding) >= self._limits.max_pipelined:
             self._regulate()
+
+    def _suits(self, upstream: Upstream) -> bool:
+        return upstream.suits and not self._is_full(upstream)
+
+    def _is_full(self, upstream: Upstream) -> bool:
+        return upstream.open_requests >= self._limits.max_open_requests
+
+    def _turn_away(self, request: Request) -> None:
+        self._context.turned_away += 1
+        self._refuse_as("unavailable", _FULL, request.traceparent, is_head=request.is_head)
 
     def _choose_upstream(self) -> Upstream:
         self._drop_upstream()
@@ -125,7 +141,9 @@ class ClientConnection(asyncio.Protocol):
         self._counted_bytes = counted
 
     def _tell_to_continue(self) -> None:
-        if self._outstanding or self._told_to_continue or not self._reader.awaits_continue:
+        if self._ending or self._outstanding or self._told_to_continue:
+            return
+        if not self._reader.awaits_continue:
             return
         self._told_to_continue = True
         self._transport.write(_CONTINUE)
@@ -304,13 +322,17 @@ class ClientConnection(asyncio.Protocol):
         self._transport.abort()
 
     def _refuse(self, code: RefusalCode, detail: str) -> None:
+        """Refuse the request that is being read."""
+        self._refuse_as(code, detail, self._reader.traceparent, is_head=self._reader.is_head)
+
+    def _refuse_as(
+        self, code: RefusalCode, detail: str, traceparent: bytes, *, is_head: bool
+    ) -> None:
         """Answer with a problem once the earlier responses are out; read nothing more."""
         if self._ending and self._refusal is not None:
             return
         self._ending = True
-        self._refusal = self._context.answer(
-            code, detail, self._reader.traceparent, with_body=not self._reader.is_head
-        )
+        self._refusal = self._context.answer(code, detail, traceparent, with_body=not is_head)
         if not self._outstanding:
             self._finish(self._refusal)
 

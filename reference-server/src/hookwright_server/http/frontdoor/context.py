@@ -39,6 +39,8 @@ class Context:
     request_ids: RequestIds
     clients: set[Client] = field(default_factory=set[Client])
     buffered_bytes: int = 0
+    turned_away: int = 0
+    """Requests that were refused because every server had too many, until they are logged."""
     draining: bool = False
     all_gone: asyncio.Event = field(default_factory=asyncio.Event)
 

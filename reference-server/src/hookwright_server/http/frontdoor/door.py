@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 
 from hookwright_server.clock import SystemClock
@@ -15,7 +16,10 @@ from hookwright_server.http.frontdoor.refusal import RenderProblem
 from hookwright_server.http.request_ids import RequestIds
 from hookwright_server.ids import Ids
 
+_log = logging.getLogger(__name__)
+
 _BACKLOG = 1024
+_TELL_EVERY_S = 5.0
 
 
 class FrontDoor:
@@ -44,6 +48,7 @@ class FrontDoor:
         )
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
+        self._told_at = 0.0
 
     @property
     def connections(self) -> int:
@@ -85,6 +90,8 @@ class FrontDoor:
             self._sweep.cancel()
         if self._server is not None:
             self._server.close()
+        if self._context.turned_away:
+            self._tell_of_the_turned_away()
         self._listener.close()
         for client in list(self._context.clients):
             client.abort()
@@ -99,4 +106,12 @@ class FrontDoor:
         now = self._context.loop.time()
         for client in list(self._context.clients):
             client.expire(now)
+        if self._context.turned_away and now - self._told_at >= _TELL_EVERY_S:
+            self._told_at = now
+            self._tell_of_the_turned_away()
         self._schedule_sweep()
+
+    def _tell_of_the_turned_away(self) -> None:
+        # They reach no server that would count them.
+        _log.warning("requests_turned_away count=%d", self._context.turned_away)
+        self._context.turned_away = 0

@@ -13,7 +13,8 @@ class Limits:
     """Bounds of the front door; the contract's own bounds are tighter and live in the spec.
 
     A request is held here until it is complete, so that a slow client never occupies a thread of
-    the application; `max_buffered_bytes` bounds what all clients together may hold.
+    the application; `max_buffered_bytes` bounds what all clients together may hold. One server has
+    at most `max_open_requests` at a time, those that wait for one of its threads included.
     """
 
     max_connections: int = 4096
@@ -23,6 +24,7 @@ class Limits:
     max_body_bytes: int = 8 * _MIB
     max_buffered_bytes: int = 256 * _MIB
     max_pipelined: int = 32
+    max_open_requests: int = 512
     head_timeout_s: float = 10.0
     body_silence_s: float = 30.0
     body_timeout_s: float = 60.0

@@ -39,6 +39,7 @@ class Request(NamedTuple):
 
     raw: bytes | bytearray
     is_head: bool
+    traceparent: bytes
 
 
 class RequestReader:
@@ -166,7 +167,8 @@ class RequestReader:
             self._held = bytearray()
         else:
             raw = data if start == 0 and stop == len(data) else data[start:stop]
-        self.ready.append(Request(raw, self._parser.get_method() == b"HEAD"))
+        is_head = self._parser.get_method() == b"HEAD"
+        self.ready.append(Request(raw, is_head, self.traceparent))
         self.finished = not self._parser.should_keep_alive()
         self._reset()
 

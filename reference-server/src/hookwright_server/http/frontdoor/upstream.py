@@ -86,6 +86,11 @@ class Upstream(asyncio.Protocol):
         """Whether the next request, when none is under way, should take this connection too."""
         return self._backend is not None and self._backends.suits(self._backend)
 
+    @property
+    def open_requests(self) -> int:
+        """How many requests its server has not answered yet, those of other clients included."""
+        return 0 if self._backend is None else self._backend.requests
+
     def send(self, request: Request) -> None:
         """Forward one complete request."""
         self._framer.expect(request.is_head)
