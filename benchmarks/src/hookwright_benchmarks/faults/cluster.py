@@ -185,15 +185,14 @@ def _program(cluster: Cluster, name: str, environment: Mapping[str, str]) -> Pro
     log = cluster.folder / f"{name}.log"
     variables = {**environment_of(cluster, name), **environment}
     if name in WORKERS:
-        return Program(name, (*_COMMAND, "worker"), variables, log, _at_once)
+        # A worker says nothing when it begins; what it does is judged by deliveries.
+        worker = Program(
+            name, (*_COMMAND, "worker"), variables, log, lambda: worker.heeds_sigterm()
+        )
+        return worker
     port = cluster.links[f"load-{name}"].upstream_port
     command = (*_COMMAND, "api", "--port", str(port), "--processes", str(APIS[name]))
     return Program(name, command, variables, log, lambda: responds(port))
-
-
-async def _at_once() -> bool:
-    """A worker says nothing when it begins; what it does is judged by deliveries."""
-    return True
 
 
 async def responds(port: int) -> bool:

@@ -103,6 +103,17 @@ class Program:
         """The processes that it has started itself."""
         return [] if self._process is None else children(self._process.pid)
 
+    async def heeds_sigterm(self) -> bool:
+        """Whether it has begun so far that SIGTERM would end it in good order."""
+        if self._process is None:
+            return False
+        try:
+            status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        except OSError:
+            return not Path("/proc/self/status").exists()  # not on Linux: nobody tells
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
     def last_words(self) -> str:
         """The end of its log."""
         lines = self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
