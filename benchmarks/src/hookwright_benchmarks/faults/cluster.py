@@ -185,11 +185,7 @@ def _program(cluster: Cluster, name: str, environment: Mapping[str, str]) -> Pro
     log = cluster.folder / f"{name}.log"
     variables = {**environment_of(cluster, name), **environment}
     if name in WORKERS:
-        # A worker says nothing when it begins; what it does is judged by deliveries.
-        worker = Program(
-            name, (*_COMMAND, "worker"), variables, log, lambda: worker.heeds_sigterm()
-        )
-        return worker
+        return Program(name, (*_COMMAND, "worker"), variables, log, None)
     port = cluster.links[f"load-{name}"].upstream_port
     command = (*_COMMAND, "api", "--port", str(port), "--processes", str(APIS[name]))
     return Program(name, command, variables, log, lambda: responds(port))

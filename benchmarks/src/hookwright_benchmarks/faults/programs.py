@@ -25,7 +25,7 @@ class NotStarted(Exception):
 class Program:
     """A command that is started again, whatever ends it, until `stop`.
 
-    `is_ready` is asked until it says yes; `arguments` are given anew at each start.
+    `is_ready` is asked until it says yes; without it, it has begun when it heeds SIGTERM.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Program:
         command: Sequence[str],
         environment: Mapping[str, str],
         log: Path,
-        is_ready: Callable[[], Awaitable[bool]],
+        is_ready: Callable[[], Awaitable[bool]] | None,
     ) -> None:
         self.name = name
         self.starts = 0
@@ -57,7 +57,7 @@ class Program:
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
-                    if self._process is not None and await self._is_ready():
+                    if self._process is not None and await self._has_begun(self._process.pid):
                         return
                     await asyncio.sleep(0.05)
         except TimeoutError:
@@ -103,16 +103,8 @@ class Program:
         """The processes that it has started itself."""
         return [] if self._process is None else children(self._process.pid)
 
-    async def heeds_sigterm(self) -> bool:
-        """Whether it has begun so far that SIGTERM would end it in good order."""
-        if self._process is None:
-            return False
-        try:
-            status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
-        except OSError:
-            return not Path("/proc/self/status").exists()  # not on Linux: nobody tells
-        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
-        return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+    async def _has_begun(self, pid: int) -> bool:
+        return _heeds_sigterm(pid) if self._is_ready is None else await self._is_ready()
 
     def last_words(self) -> str:
         """The end of its log."""
@@ -193,6 +185,16 @@ class Service:
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
+
+
+def _heeds_sigterm(pid: int) -> bool:
+    """Whether the process has begun so far that SIGTERM would end it in good order."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except OSError:
+        return not Path("/proc/self/status").exists()  # not on Linux: nobody tells
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def children(pid: int) -> list[int]:
