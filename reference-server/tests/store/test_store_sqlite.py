@@ -43,7 +43,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def opened(path: Path) -> Iterator[SqliteDatabase]:
     """An open database without tables."""
-    database = SqliteDatabase(path, limits=WriterLimits(queue=2, wait_s=0.05))
+    database = SqliteDatabase(path, limits=WriterLimits(wait_s=0.05))
     yield database
     database.close()
 
@@ -119,21 +119,6 @@ def test_only_the_owner_can_read_the_files(path: Path) -> None:
         "hookwright.db-shm": 0o600,
         "hookwright.db.lock": 0o600,
     } == modes
-
-
-def test_a_full_queue_refuses_writes_but_not_the_engine(opened: SqliteDatabase) -> None:
-    """Beyond its bound the writer answers WriterBusy at once; `submit` is never refused."""
-    release = threading.Event()
-    held = opened.submit(lambda _: release.wait(10))
-    while opened.queued():
-        pass
-    queued = [opened.submit(lambda _: None) for _ in range(3)]
-
-    with pytest.raises(WriterBusy, match="waiting already"):
-        opened.write(lambda _: None)
-    release.set()
-    assert [None] * 3 == [future.result(10) for future in queued]
-    assert held.result(10)
 
 
 def test_a_write_that_waits_too_long_is_withdrawn(opened: SqliteDatabase) -> None:

@@ -4,7 +4,7 @@ StoreError
 ├── StoreRefused            the database cannot be opened in the promised way
 │   └── StoreLocked         another process has it open
 ├── NotWritten              nothing was written; trying again is safe
-│   ├── WriterBusy          the writer's queue is full, or a job waited in it too long
+│   ├── WriterBusy          a job waited too long in the writer's queue, or the writer is closed
 │   ├── StaleSubscriptions  the app's endpoints changed since the caller read them
 │   ├── NotAdmitted         whoever is asked before a group is written said no
 │   └── RecordExists        the idempotency key has been used already

@@ -35,9 +35,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WriterLimits:
-    """`queue` jobs may wait, `group` are committed at once, a caller waits `wait_s` seconds."""
+    """`group` jobs are committed at once, a caller waits for its own `wait_s` seconds.
 
-    queue: int = 2_048
+    How many wait needs no bound: callers wait, so there is one for each of their threads at most.
+    The front door bounds what waits for these.
+    """
+
     group: int = 512
     wait_s: float = 30.0
 
@@ -80,20 +83,19 @@ class Writer:
     def accept(self, acceptance: Acceptance) -> None:
         """See `Database.accept`."""
         future: Future[None] = Future()
-        self._put(_Job(future, None, acceptance, bool(acceptance.deliveries)), bounded=True)
+        self._put(_Job(future, None, acceptance, bool(acceptance.deliveries)))
         self._wait(future)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """See `Database.write`."""
         future: Future[T] = Future()
-        self._put(_Job(future, work, None, makes_work_due=True), bounded=True)
+        self._put(_Job(future, work, None, makes_work_due=True))
         return self._wait(future)
 
     def submit(self, work: Callable[[Connection], T], *, durable: bool) -> Future[T]:
         """See `Database.submit`. Does not wake: the engine knows what it has written."""
         future: Future[T] = Future()
-        job = _Job(future, work, None, makes_work_due=False, durable=durable)
-        self._put(job, bounded=False)
+        self._put(_Job(future, work, None, makes_work_due=False, durable=durable))
         return future
 
     def queued(self) -> int:
@@ -108,9 +110,7 @@ class Writer:
                 self._queue.put(None)
         self._thread.join()
 
-    def _put(self, job: _Job, *, bounded: bool) -> None:
-        if bounded and self._queue.qsize() >= self._limits.queue:
-            raise WriterBusy(f"{self._limits.queue} writes are waiting already; try again later")
+    def _put(self, job: _Job) -> None:
         with self._closing:
             if self._closed:
                 raise WriterBusy("the server is stopping")
