@@ -17,7 +17,7 @@ This document is written by `make bench` from the figures in `benchmarks/results
 Load generator, server and sink share the machine. The load is open: messages fall due at a
 constant rate, and latency counts from when one was due. The sink checks every signature by
 itself. Each figure is the median of the runs; least and greatest stand beside it. Absolutes
-belong to the machine that is named; compare ratios. [scale.md](scale.md) says how cost grows."""
+belong to the machine that is named; compare ratios."""
 _FORMS = {
     "embedded": """\
 ## Embedded form
@@ -31,7 +31,7 @@ _FORMS = {
 _DEPTH = """\
 ## At depth
 
-Promises about large tables, from `hookwright-bench --only scale`."""
+Promises about large tables. [scale.md](scale.md) has more on how cost grows."""
 
 
 def show(report: Report, console: Console) -> None:

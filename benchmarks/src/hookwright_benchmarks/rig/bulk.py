@@ -78,6 +78,7 @@ def fill(place: Place, batches: Sequence[Batch]) -> None:
         return
     with closing(sqlite3.connect(Path(place), isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA cache_size = -1000000")  # KiB; the indexes are written in place
         for batch in batches:
             for statement in _statements(batch, _SQLITE_ID, _SQLITE_NUMBERS):
                 connection.execute(statement)

@@ -16,7 +16,7 @@ from typing import Any, cast
 from hookwright_benchmarks.rig.backlog import ACCOUNT, Backlog
 from hookwright_server.clock import SystemClock
 from hookwright_server.store import deliveries, worker_sessions
-from hookwright_server.store.claims import Leased, Share
+from hookwright_server.store.claims import Leased, Round, Share
 from hookwright_server.store.database import Connection
 from hookwright_server.store.hot_sql import hot_sql
 from hookwright_server.store.opening import OpenDatabase
@@ -101,7 +101,7 @@ def fair_claim(tx: Connection) -> int:
     now_ms, hot = SystemClock().now_ms(), hot_sql(tx)
     shares: list[Share] = []
     left = CLAIM
-    waiting = hot.reserve(tx, now_ms, {}, "").waiting
+    waiting = hot.reserve(tx, SESSION, now_ms, {}, Round()).waiting
     for served, each in enumerate(waiting):
         count = min(each.claimable, math.ceil(left / (len(waiting) - served)))
         shares.append(Share(each.endpoint_id, count))
@@ -111,7 +111,7 @@ def fair_claim(tx: Connection) -> int:
 
 def look(tx: Connection) -> int:
     """Only the first half of a claim: which endpoints wait."""
-    return len(hot_sql(tx).reserve(tx, SystemClock().now_ms(), {}, "").waiting)
+    return len(hot_sql(tx).reserve(tx, SESSION, SystemClock().now_ms(), {}, Round()).waiting)
 
 
 def plain_claim(tx: Connection) -> int:
