@@ -105,6 +105,29 @@ def test_what_is_not_due_stays_and_is_announced(lab: DeliveryLab) -> None:
     assert [now] == [c.row.accepted_at for c in _claim(lab).deliveries]
 
 
+def test_however_many_endpoints_wait_who_is_due_is_found_at_once(lab: DeliveryLab) -> None:
+    """The first claim takes a due delivery that is alone among 2,000 endpoints of another account.
+
+    So it does when the endpoint's id is behind all of theirs, and it says when those are due.
+    """
+    due_at = lab.store.clock.now + 3_600_000
+    waiting = lab.store.app("acc_large")
+    endpoint_ids = lab.store.endpoints(2_000, waiting, "acc_large")
+    lab.store.database.accept(
+        lab.store.acceptance(waiting, endpoint_ids, account_id="acc_large", due_at=due_at)
+    )
+    lab.store.clock.now += 1
+    app_id = lab.store.app()
+    lone = lab.store.endpoint(app_id)
+    lab.store.deliver(app_id, lone)
+
+    result = _claim(lab)
+
+    assert max(endpoint_ids) < lone
+    assert {lone: 1} == _endpoints(result)
+    assert due_at == result.next_due_at
+
+
 @pytest.mark.parametrize("column", ["deleted_at", "active"])
 def test_endpoints_that_are_off_are_skipped(lab: DeliveryLab, column: str) -> None:
     """Disabled and deleted endpoints get nothing, and do not make the engine come back."""

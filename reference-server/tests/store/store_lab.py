@@ -61,31 +61,33 @@ class StoreLab:
 
     def endpoint(self, app_id: str, account_id: str = ACCOUNT, **columns: Any) -> str:
         """A new active endpoint; returns its id."""
+        return self.endpoints(1, app_id, account_id, **columns)[0]
+
+    def endpoints(
+        self, count: int, app_id: str, account_id: str = ACCOUNT, **columns: Any
+    ) -> list[str]:
+        """New active endpoints, made at once; returns their ids."""
         now = self.clock.now
-        endpoint_id = self.ids.new("ep", now)
-        self._insert(
-            tables.endpoints,
-            {
-                "id": endpoint_id,
-                "account_id": account_id,
-                "environment": ENVIRONMENT,
-                "app_id": app_id,
-                "url": "http://127.0.0.1:9/",
-                "events": '["*"]',
-                "header_names": "[]",
-                "metadata": "{}",
-                "active": True,
-                "timeout_ms": 15_000,
-                "max_concurrency": 16,
-                "signing_source": "endpoint",
-                "consecutive_failures": 0,
-                "dead_letter_streak": 0,
-                "created_at": now,
-                "updated_at": now,
-            }
-            | columns,
-        )
-        return endpoint_id
+        common: dict[str, Any] = {
+            "account_id": account_id,
+            "environment": ENVIRONMENT,
+            "app_id": app_id,
+            "url": "http://127.0.0.1:9/",
+            "events": '["*"]',
+            "header_names": "[]",
+            "metadata": "{}",
+            "active": True,
+            "timeout_ms": 15_000,
+            "max_concurrency": 16,
+            "signing_source": "endpoint",
+            "consecutive_failures": 0,
+            "dead_letter_streak": 0,
+            "created_at": now,
+            "updated_at": now,
+        }
+        ids = [self.ids.new("ep", now) for _ in range(count)]
+        self._insert(tables.endpoints, *(common | {"id": each} | columns for each in ids))
+        return ids
 
     def secret(
         self,
@@ -144,8 +146,9 @@ class StoreLab:
         version: int = 1,
         payload: object = None,
         record: NewRecord | None = None,
+        due_at: int | None = None,
     ) -> Acceptance:
-        """A trigger of one event to the endpoints, not yet written."""
+        """A trigger of one event to the endpoints, not yet written; due at once by default."""
         now = self.clock.now
         message_id = self.ids.new("msg", now)
         message = NewMessage(
@@ -170,7 +173,7 @@ class StoreLab:
                 endpoint_id=endpoint_id,
                 event_name="order.created",
                 max_attempts=10,
-                next_attempt_at=now,
+                next_attempt_at=now if due_at is None else due_at,
                 created_at=now,
             )
             for endpoint_id in endpoint_ids
@@ -225,8 +228,8 @@ class StoreLab:
 
         self.database.write(away)
 
-    def _insert(self, table: sa.Table, row: dict[str, Any]) -> None:
+    def _insert(self, table: sa.Table, *rows: dict[str, Any]) -> None:
         def add(connection: Connection) -> None:
-            connection.execute(sa.insert(table), row)
+            connection.execute(sa.insert(table), rows)
 
         self.database.write(add)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from store_lab import ACCOUNT, ENVIRONMENT, StoreLab
 
 from hookwright_server.delivery.claim import Claim, Rotation, claim
+from hookwright_server.delivery.loop import EngineLimits
 from hookwright_server.delivery.room import Room
 from hookwright_server.store import postgres_hot, tables, worker_sessions
 from hookwright_server.store.database import Connection
@@ -183,18 +184,101 @@ def test_more_endpoints_than_one_look_takes_in(
     monkeypatch.setattr(postgres_hot, "WINDOW", 3)
     lab = StoreLab(opened())
     app_id = lab.app()
-    endpoint_ids = sorted(lab.endpoint(app_id) for _ in range(8))
-    for endpoint_id in endpoint_ids:
-        lab.deliver(app_id, endpoint_id)
+    endpoint_ids = lab.endpoints(12, app_id)
+    lab.database.accept(lab.acceptance(app_id, endpoint_ids))
     lab.session("wrk_one")
     rotation = Rotation()
 
-    looks = [_claimed(lab, "wrk_one", rotation) for _ in range(3)]
+    looks = [_claimed(lab, "wrk_one", rotation, most=3) for _ in range(4)]
 
-    assert [endpoint_ids[:3], endpoint_ids[3:6], endpoint_ids[6:]] == [
-        sorted(one.row.endpoint_id for one in look.deliveries) for look in looks
-    ]
-    assert {lab.clock.now} == {look.next_due_at for look in looks}  # at once
+    assert set(endpoint_ids) == {one.row.endpoint_id for look in looks for one in look.deliveries}
+    assert {lab.clock.now} == {look.next_due_at for look in looks[:3]}  # at once
+
+
+def _looks(lab: StoreLab, rotation: Rotation, span_ms: int) -> list[Claim]:
+    """What an engine's looks find that nobody hints at anything in that time."""
+    looks: list[Claim] = []
+    end = lab.clock.now + span_ms
+    while lab.clock.now < end:
+        looks.append(_claimed(lab, "wrk_one", rotation))
+        poll_at = lab.clock.now + EngineLimits().poll_ms
+        at = looks[-1].next_due_at
+        lab.clock.now = max(lab.clock.now + 1, poll_at if at is None else min(poll_at, at))
+    return looks
+
+
+def test_while_nothing_is_due_there_is_one_look_a_poll(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Endpoints whose time has not come cost no looks, however many they are."""
+    monkeypatch.setattr(postgres_hot, "WINDOW", 3)
+    lab = StoreLab(opened())
+    app_id = lab.app()
+    due_at = lab.clock.now + 9_500
+    lab.database.accept(lab.acceptance(app_id, lab.endpoints(12, app_id), due_at=due_at))
+    lab.session("wrk_one")
+
+    looks = _looks(lab, Rotation(), 9_400)
+
+    assert [0] * 10 == [len(look.deliveries) for look in looks]
+    assert due_at == looks[-1].next_due_at
+
+
+def test_held_deliveries_cost_few_looks(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a round that found disabled endpoints only, the next one is not begun at once."""
+    monkeypatch.setattr(postgres_hot, "WINDOW", 3)
+    lab = StoreLab(opened())
+    app_id = lab.app()
+    lab.database.accept(lab.acceptance(app_id, lab.endpoints(12, app_id, active=False)))
+    lab.session("wrk_one")
+
+    looks = _looks(lab, Rotation(), 10_000)
+
+    assert {0} == {len(look.deliveries) for look in looks}
+    assert len(looks) <= 60
+
+
+def test_who_fell_due_last_need_not_wait_for_the_round(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside more held deliveries than a look takes in, new ones are claimed by the next look."""
+    monkeypatch.setattr(postgres_hot, "WINDOW", 3)
+    lab = StoreLab(opened())
+    app_id = lab.app()
+    lab.database.accept(lab.acceptance(app_id, lab.endpoints(12, app_id, active=False)))
+    lab.session("wrk_one")
+    rotation = Rotation()
+    found: list[int] = []
+    for _ in range(8):
+        lab.clock.now += 1
+        lab.deliver(app_id, lab.endpoint(app_id))
+        found.append(len(_claimed(lab, "wrk_one", rotation).deliveries))
+
+    assert [1] * 8 == found
+
+
+def test_a_known_backlog_is_looked_at_wherever_the_round_is(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its freed slots are used by the next look, whatever fell due after it."""
+    monkeypatch.setattr(postgres_hot, "WINDOW", 3)
+    lab = StoreLab(opened())
+    app_id = lab.app()
+    busy = lab.endpoint(app_id, max_concurrency=1)
+    for _ in range(8):
+        lab.deliver(app_id, busy)
+    lab.clock.now += 1
+    lab.database.accept(lab.acceptance(app_id, lab.endpoints(12, app_id, active=False)))
+    lab.session("wrk_one")
+    rotation = Rotation()
+
+    served: list[set[str]] = []
+    for _ in range(8):
+        found = _claimed(lab, "wrk_one", rotation)
+        served.append({one.row.endpoint_id for one in found.deliveries})
+        _settle(lab, "wrk_one", found)
+
+    assert [{busy}] * 8 == served
 
 
 def test_a_session_that_was_declared_dead_leases_and_completes_nothing(opened: Opened) -> None:

@@ -14,9 +14,8 @@ from typing import TypeVar
 
 from hookwright_server.clock import Clock
 from hookwright_server.delivery.room import Room
-from hookwright_server.store.claims import Leased, Share, Target, Tenant, Waiting
+from hookwright_server.store.claims import Leased, Round, Share, Target, Tenant, Waiting
 from hookwright_server.store.database import Connection
-from hookwright_server.store.errors import SessionLost
 from hookwright_server.store.hot_sql import hot_sql
 from hookwright_server.store.results import Lease
 from hookwright_server.store.targets import Targets
@@ -66,7 +65,7 @@ class Rotation:
     def __init__(self) -> None:
         self._last_tenant: Tenant = ("", "")
         self._last_endpoints: dict[Tenant, str] = {}
-        self.looked_to = ""  # see `Queue.ended_at`
+        self.round = Round()
 
     def deal(self, waiting: Sequence[Waiting], room: Room) -> list[Share]:
         """Share out what there is room for among the waiting endpoints."""
@@ -154,12 +153,9 @@ def claim(
     Raises SessionLost when the session has been declared dead.
     """
     hot = hot_sql(connection)
-    if not hot.session_lives(connection, session_id):
-        raise SessionLost(session_id)
     # The time is taken inside the transaction: rows committed just before are due already.
     now_ms = clock.now_ms()
-    queue = hot.reserve(connection, now_ms, limits, rotation.looked_to)
-    rotation.looked_to = queue.ended_at
+    queue = hot.reserve(connection, session_id, now_ms, limits, rotation.round)
     shares = rotation.deal(queue.waiting, room)
     rows = hot.lease(connection, session_id, now_ms, shares) if shares else []
     found = targets.of(connection, {row.endpoint_id for row in rows}, now_ms) if rows else {}

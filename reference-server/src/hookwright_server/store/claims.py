@@ -28,15 +28,30 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The endpoints with claimable deliveries, and the next instant at which others fall due.
-
-    `ended_at`: where the look ended when there were more endpoints than one look takes in; the
-    next one goes on behind it. Empty: all were seen.
-    """
+    """The endpoints with claimable deliveries, and when to look again unless there is a hint."""
 
     waiting: tuple[Waiting, ...]
     next_due_at: int | None
-    ended_at: str = ""
+
+
+@dataclass(slots=True)
+class Round:
+    """One worker's way through endpoints that are too many for one look: `reserve` moves it on.
+
+    The next look goes on behind the endpoint `after`; `looks` were made in this round, and
+    `has_found` says whether one of them was worth its while. Until `rests_until` none is begun.
+    `known` are endpoints with more due than they have slots for.
+    """
+
+    after: str = ""
+    looks: int = 0
+    has_found: bool = False
+    rests_until: int = 0
+    known: frozenset[str] = frozenset()
+
+    def begin(self) -> None:
+        """From the first endpoint on, at once."""
+        self.after, self.looks, self.has_found, self.rests_until = "", 0, False, 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from hookwright_server.store import postgres_hot, sqlite_hot
 from hookwright_server.store.acceptance import Acceptance
-from hookwright_server.store.claims import Leased, Queue, Share
+from hookwright_server.store.claims import Leased, Queue, Round, Share
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import NotWritten
 from hookwright_server.store.results import Lease, NewAttempt, Settlement
@@ -30,12 +30,18 @@ class HotSql(Protocol):
         ...
 
     def reserve(
-        self, connection: Connection, now_ms: int, limits: Mapping[str, int], after: str
+        self,
+        connection: Connection,
+        session_id: str,
+        now_ms: int,
+        limits: Mapping[str, int],
+        round_: Round,
     ) -> Queue:
-        """The queue of endpoints behind `after`, which no other claimer may lease from.
+        """The queue of endpoints which no other claimer may lease from; `round_` moves on.
 
         That holds until the end of the transaction, so that all claimers together keep to
         `max_concurrency`. Endpoints that another claimer has are left out.
+        Raises SessionLost when the session has been declared dead.
         """
         ...
 
@@ -43,10 +49,6 @@ class HotSql(Protocol):
         self, connection: Connection, session_id: str, now_ms: int, shares: Sequence[Share]
     ) -> list[Leased]:
         """Lease each share's longest due deliveries to the session, each under a new fence."""
-        ...
-
-    def session_lives(self, connection: Connection, session_id: str) -> bool:
-        """Whether the session has not been declared dead, until the end of the transaction."""
         ...
 
     def versions(self, connection: Connection, ids: Collection[str]) -> dict[str, int]:

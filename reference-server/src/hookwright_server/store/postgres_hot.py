@@ -13,20 +13,26 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hookwright_server.store import postgres_statements as sql
 from hookwright_server.store.acceptance import Acceptance, NewDelivery, NewRecord
-from hookwright_server.store.claims import Leased, Queue, Share, Tenant, Waiting
+from hookwright_server.store.claims import Leased, Queue, Round, Share, Tenant, Waiting
 from hookwright_server.store.database import Connection
-from hookwright_server.store.errors import NotWritten, RecordExists, StaleSubscriptions
+from hookwright_server.store.errors import NotWritten, RecordExists, SessionLost, StaleSubscriptions
 from hookwright_server.store.results import Lease, NewAttempt, Settlement
 
 if TYPE_CHECKING:
     import psycopg
 
-# Endpoints that one claim looks at; with more, the next claim goes on where this one ended.
+# What one look takes in: due rows, and endpoints beside them when more rows are due.
 WINDOW = 500
 # Counting an endpoint's due rows stops here: a longer queue is claimed in several steps.
 _MOST_COUNTED = 33
+# Endpoints of a known backlog that every look takes in, wherever the round is.
+_MOST_KNOWN = 200
 # Others have to be looked at, or another claimer has some of these for a few milliseconds.
 _LOOK_AGAIN_MS = 20
+# A round that found nothing is not begun again at once, and the later the longer it was: looking
+# in vain takes a small part of the time only.
+_REST_PER_LOOK_MS = 200
+_LONGEST_REST_MS = 10_000
 
 
 class PostgresHotSql:
@@ -45,17 +51,24 @@ class PostgresHotSql:
 
     def queue(self, connection: Connection, now_ms: int, limits: Mapping[str, int]) -> Queue:
         raw = _driver(connection)
-        window = _Window.of(raw, now_ms, "")
-        return _queue(raw, window, list(window.due), limits)
+        look = _Look.of(raw, "", now_ms, Round())
+        return _queue(raw, look, list(look.due), limits, Round())
 
     def reserve(
-        self, connection: Connection, now_ms: int, limits: Mapping[str, int], after: str
+        self,
+        connection: Connection,
+        session_id: str,
+        now_ms: int,
+        limits: Mapping[str, int],
+        round_: Round,
     ) -> Queue:
         raw = _driver(connection)
-        window = _Window.of(raw, now_ms, after)
-        due = list(window.due)
+        look = _Look.of(raw, session_id, now_ms, round_)
+        if not look.session_lives:
+            raise SessionLost(session_id)
+        due = list(look.due)
         won = [row[0] for row in raw.execute(sql.RESERVE, (due,)).fetchall()] if due else []
-        return _queue(raw, window, won, limits)
+        return _queue(raw, look, won, limits, round_)
 
     def lease(
         self, connection: Connection, session_id: str, now_ms: int, shares: Sequence[Share]
@@ -68,10 +81,6 @@ class PostgresHotSql:
         }
         rows = _driver(connection).execute(sql.LEASE, values, binary=True).fetchall()
         return [Leased(*row) for row in rows]
-
-    def session_lives(self, connection: Connection, session_id: str) -> bool:
-        # `lease` locks the session's row: it cannot die between the two.
-        return _driver(connection).execute(sql.SESSION, (session_id,)).fetchone() is not None
 
     def versions(self, connection: Connection, ids: Collection[str]) -> dict[str, int]:
         return dict(_driver(connection).execute(sql.VERSIONS, (list(ids),)).fetchall())
@@ -146,54 +155,93 @@ def _refusal(verdict: str, acceptance: Acceptance) -> NotWritten | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
-    """Some endpoints with pending rows: those with due ones, and when the others are due."""
+class _Endpoint:
+    """One that may be sent to. `is_sought`: no due row of it was among the latest."""
+
+    tenant: Tenant
+    slots: int
+    is_sought: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Endpoints with due rows, and when the next row falls due.
+
+    `has_more`: not all due rows were seen. `ended_at`: behind it are endpoints that were not
+    looked at; empty when there are none, or none were looked for.
+    """
 
     now_ms: int
-    due: Mapping[str, tuple[Tenant, int]]
+    due: Mapping[str, _Endpoint]
     next_due_at: int | None
     ended_at: str
-    is_all: bool
+    has_more: bool
+    session_lives: bool
 
     @classmethod
-    def of(cls, raw: psycopg.Connection[Any], now_ms: int, after: str) -> _Window:
-        due: dict[str, tuple[Tenant, int]] = {}
-        next_due_at: int | None = None
-        ended_at = ""
-        for row in raw.execute(sql.WINDOW, (after, now_ms, WINDOW)):
-            endpoint_id, account_id, environment, number, last = row
-            if endpoint_id is not None:
-                due[endpoint_id] = ((account_id, environment), number)
-            else:
-                next_due_at, ended_at = number, last or ""
-        return cls(now_ms, due, next_due_at, ended_at, is_all=not (after or ended_at))
+    def of(cls, raw: psycopg.Connection[Any], session_id: str, now_ms: int, round_: Round) -> _Look:
+        after = None if now_ms < round_.rests_until else round_.after
+        values = (session_id, now_ms, WINDOW, after, list(round_.known))
+        *rows, last = raw.execute(sql.LOOK, values).fetchall()
+        due = {row[0]: _Endpoint((row[1], row[2]), row[3], row[4]) for row in rows}
+        _, session, ended_at, next_due_at, _, has_more = last
+        return cls(now_ms, due, next_due_at, ended_at or "", has_more, session is not None)
 
 
 def _queue(
-    raw: psycopg.Connection[Any], window: _Window, ids: list[str], limits: Mapping[str, int]
+    raw: psycopg.Connection[Any],
+    look: _Look,
+    ids: Sequence[str],
+    limits: Mapping[str, int],
+    round_: Round,
 ) -> Queue:
-    """The queue of the endpoints `ids`.
+    """The queue of the endpoints `ids`; the round moves on.
 
     A statement of its own: its snapshot is younger than the locks on them, and so sees every
     lease of whoever had them before.
     """
-    most = [min(_MOST_COUNTED, window.due[endpoint_id][1] + 1) for endpoint_id in ids]
-    values = {"ids": ids, "now": window.now_ms, "most": most}
+    most = [min(_MOST_COUNTED, look.due[endpoint_id].slots + 1) for endpoint_id in ids]
+    values = {"ids": ids, "now": look.now_ms, "most": most}
     waiting: list[Waiting] = []
-    next_due = [] if window.next_due_at is None else [window.next_due_at]
-    for endpoint_id, leased, due, later in raw.execute(sql.COUNTS, values) if ids else ():
-        tenant, slots = window.due[endpoint_id]
-        free = min(slots, limits.get(endpoint_id, slots)) - leased
+    for endpoint_id, leased, due in raw.execute(sql.COUNTS, values) if ids else ():
+        endpoint = look.due[endpoint_id]
+        free = min(endpoint.slots, limits.get(endpoint_id, endpoint.slots)) - leased
         claimable = max(0, min(free, due))
         more = due > claimable or due == _MOST_COUNTED
-        waiting.append(Waiting(endpoint_id, tenant, claimable, more))
-        if later is not None:
-            next_due.append(later)
-    if not window.is_all and any(each.claimable for each in waiting):
-        next_due.append(window.now_ms)
-    elif not window.is_all or len(ids) < len(window.due):
-        next_due.append(window.now_ms + _LOOK_AGAIN_MS)
-    return Queue(tuple(waiting), min(next_due, default=None), window.ended_at)
+        waiting.append(Waiting(endpoint_id, endpoint.tenant, claimable, more))
+    left_to_others = look.due.keys() - ids
+    backlog = {each.endpoint_id for each in waiting if each.has_more}
+    backlog |= left_to_others & round_.known
+    round_.known = frozenset(sorted(backlog)[:_MOST_KNOWN])
+    again = [look.next_due_at, _look_again_at(look, waiting, round_)]
+    if left_to_others:
+        again.append(look.now_ms + _LOOK_AGAIN_MS)
+    return Queue(tuple(waiting), min((at for at in again if at is not None), default=None))
+
+
+def _look_again_at(look: _Look, waiting: Sequence[Waiting], round_: Round) -> int | None:
+    """When to look for what this look has not seen; None: it has seen all. Moves the round on."""
+    claimable = [each.endpoint_id for each in waiting if each.claimable]
+    soon = look.now_ms + (0 if claimable else _LOOK_AGAIN_MS)
+    if not look.has_more:
+        round_.begin()
+        return None
+    if look.now_ms < round_.rests_until:
+        return soon if claimable else round_.rests_until
+    round_.looks += 1
+    round_.has_found |= any(look.due[endpoint_id].is_sought for endpoint_id in claimable)
+    if look.ended_at:
+        round_.after = look.ended_at
+        return soon
+    looks, has_found = round_.looks, round_.has_found
+    round_.begin()
+    if looks == 1:
+        return None
+    if not has_found:
+        rest_ms = min(looks * _REST_PER_LOOK_MS, _LONGEST_REST_MS)
+        round_.rests_until = look.now_ms + rest_ms
+        return soon if claimable else round_.rests_until
+    return soon
 
 
 def _message_row(number: int, acceptance: Acceptance) -> tuple[object, ...]:

@@ -88,11 +88,23 @@ SELECT endpoints.id, apps.subscriptions_version
 FROM endpoints JOIN apps ON apps.id = endpoints.app_id WHERE endpoints.id = ANY (%s)
 """
 
-# A loose index scan: one seek per endpoint that has pending rows, however many those are. Its
-# first row is the one that is due first. OFFSET 0: endpoints are looked up one by one too.
-WINDOW = """
+# Which endpoints have due rows, and when the next one has. Rows that fell due last come first, by
+# time: when those are all, that is that, however many endpoints wait for later. When there are
+# more, a loose index scan adds to them: one seek per endpoint that has pending rows, however many
+# those are. What was known to have more than its slots is looked at each time.
+#
+# `endpoint_id > ''` is always true. Only what says so can use the index by time, which would be a
+# trap for every query that asks about one endpoint. OFFSET 0: endpoints are looked up one by one.
+LOOK = """
 WITH RECURSIVE
-asked(after, now, most) AS (SELECT %s::text, %s::bigint, %s::int),
+asked(session, now, most, after, known) AS MATERIALIZED (
+    SELECT %s::text, %s::bigint, %s::int, %s::text, %s::text[]
+),
+latest AS MATERIALIZED (
+    SELECT endpoint_id FROM deliveries
+    WHERE status = 'pending' AND endpoint_id > '' AND next_attempt_at <= (SELECT now FROM asked)
+    ORDER BY next_attempt_at DESC LIMIT (SELECT most FROM asked)
+),
 pending AS (
     SELECT first.endpoint_id, first.due_at, 1 AS number
     FROM asked CROSS JOIN LATERAL (
@@ -100,6 +112,7 @@ pending AS (
         WHERE status = 'pending' AND endpoint_id > asked.after
         ORDER BY endpoint_id, next_attempt_at LIMIT 1
     ) AS first
+    WHERE (SELECT count(*) FROM latest) = asked.most
     UNION ALL
     SELECT next.endpoint_id, next.due_at, pending.number + 1
     FROM pending CROSS JOIN LATERAL (
@@ -109,21 +122,41 @@ pending AS (
     ) AS next
     WHERE pending.number < (SELECT most FROM asked)
 ),
-open AS MATERIALIZED (
-    SELECT pending.due_at, endpoints.id, endpoints.account_id, endpoints.environment,
-        endpoints.max_concurrency
-    FROM pending CROSS JOIN LATERAL (
-        SELECT * FROM endpoints
-        WHERE id = pending.endpoint_id AND active AND deleted_at IS NULL OFFSET 0
-    ) AS endpoints
-    WHERE (SELECT deleted_at IS NULL FROM apps WHERE apps.id = endpoints.app_id)
+due AS (
+    SELECT endpoint_id, bool_and(is_sought) AS is_sought FROM (
+        SELECT endpoint_id, false AS is_sought FROM latest
+        UNION ALL SELECT unnest(known), false FROM asked
+        UNION ALL SELECT endpoint_id, true FROM pending WHERE due_at <= (SELECT now FROM asked)
+    ) AS found
+    GROUP BY endpoint_id
+),
+later AS (
+    SELECT endpoint_id, next_attempt_at FROM deliveries
+    WHERE status = 'pending' AND endpoint_id > '' AND next_attempt_at > (SELECT now FROM asked)
+    ORDER BY next_attempt_at LIMIT 100
 )
-SELECT id, account_id, environment, max_concurrency::bigint, NULL FROM open
-WHERE due_at <= (SELECT now FROM asked)
+SELECT open.id, open.account_id, open.environment, open.max_concurrency::bigint, due.is_sought, NULL
+FROM due CROSS JOIN LATERAL (
+    SELECT * FROM endpoints
+    WHERE id = due.endpoint_id AND active AND deleted_at IS NULL
+        AND (SELECT deleted_at IS NULL FROM apps WHERE apps.id = endpoints.app_id)
+    OFFSET 0
+) AS open
 UNION ALL
-SELECT NULL, NULL, NULL,
-    (SELECT min(due_at) FROM open WHERE due_at > (SELECT now FROM asked)),
-    (SELECT endpoint_id FROM pending WHERE number = (SELECT most FROM asked))
+SELECT NULL,
+    (SELECT id FROM worker_sessions WHERE id = (SELECT session FROM asked)),
+    (SELECT endpoint_id FROM pending WHERE number = (SELECT most FROM asked)),
+    coalesce(
+        (SELECT later.next_attempt_at FROM later CROSS JOIN LATERAL (
+            SELECT FROM endpoints
+            WHERE id = later.endpoint_id AND active AND deleted_at IS NULL
+                AND (SELECT deleted_at IS NULL FROM apps WHERE apps.id = endpoints.app_id)
+            OFFSET 0
+        ) AS open LIMIT 1),
+        (SELECT max(next_attempt_at) FROM later HAVING count(*) = 100)
+    ),
+    NULL,
+    (SELECT count(*) FROM latest) = (SELECT most FROM asked)
 """
 
 # In a statement of its own, which waits for nobody: an endpoint that another claimer has is left
@@ -140,9 +173,7 @@ SELECT id,
         SELECT FROM deliveries
         WHERE status = 'pending' AND endpoint_id = given.id AND next_attempt_at <= %(now)s::bigint
         LIMIT given.most
-    ) AS due),
-    (SELECT min(next_attempt_at) FROM deliveries
-     WHERE status = 'pending' AND endpoint_id = given.id AND next_attempt_at > %(now)s::bigint)
+    ) AS due)
 FROM unnest(%(ids)s::text[], %(most)s::int[]) AS given(id, most)
 """
 
@@ -180,8 +211,6 @@ FROM leased AS d CROSS JOIN LATERAL (
 ) AS m
 ORDER BY d.next_attempt_at
 """
-
-SESSION = "SELECT 1 FROM worker_sessions WHERE id = %s"
 
 # In order, and with the session: what was declared dead completes nothing any more.
 LEASES = """

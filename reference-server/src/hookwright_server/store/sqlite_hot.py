@@ -18,9 +18,9 @@ from functools import lru_cache
 from typing import Any, cast
 
 from hookwright_server.store.acceptance import Acceptance, NewRecord
-from hookwright_server.store.claims import Leased, Queue, Share, Waiting
+from hookwright_server.store.claims import Leased, Queue, Round, Share, Waiting
 from hookwright_server.store.database import Connection
-from hookwright_server.store.errors import NotWritten, RecordExists, StaleSubscriptions
+from hookwright_server.store.errors import NotWritten, RecordExists, SessionLost, StaleSubscriptions
 from hookwright_server.store.results import Lease, NewAttempt, Settlement
 
 _VERSIONS = """
@@ -163,8 +163,15 @@ class SqliteHotSql:
         return Queue(tuple(waiting), next_due_at)
 
     def reserve(
-        self, connection: Connection, now_ms: int, limits: Mapping[str, int], after: str
+        self,
+        connection: Connection,
+        session_id: str,
+        now_ms: int,
+        limits: Mapping[str, int],
+        round_: Round,
     ) -> Queue:
+        if _driver(connection).execute(_SESSION, (session_id,)).fetchone() is None:
+            raise SessionLost(session_id)
         return self.queue(connection, now_ms, limits)  # nobody else can claim
 
     def lease(
@@ -178,9 +185,6 @@ class SqliteHotSql:
         ]
         raw.execute(_LEASE, (session_id, json.dumps([row[0] for row in rows])))
         return [Leased(*row[1:]) for row in rows]
-
-    def session_lives(self, connection: Connection, session_id: str) -> bool:
-        return _driver(connection).execute(_SESSION, (session_id,)).fetchone() is not None
 
     def versions(self, connection: Connection, ids: Collection[str]) -> dict[str, int]:
         found = _driver(connection).execute(_APP_VERSIONS, (json.dumps(list(ids)),))

@@ -185,6 +185,15 @@ deliveries = sa.Table(
     ),
 )
 
+# By time over all endpoints. Its predicate is always true of a pending row, and there so that only
+# a look for what is due can use it, never a query about one endpoint.
+sa.Index(
+    "deliveries_by_due_time",
+    deliveries.c.next_attempt_at,
+    deliveries.c.endpoint_id,
+    postgresql_where=sa.text("status = 'pending' AND endpoint_id > ''"),
+).ddl_if(dialect="postgresql")
+
 attempts = sa.Table(
     "attempts",
     metadata,
