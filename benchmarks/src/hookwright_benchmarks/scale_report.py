@@ -25,10 +25,10 @@ with what was measured, and says so."""
 _ENDPOINTS = """\
 ## Endpoints
 
-A claim first finds the endpoints that have due deliveries, by one index seek for each, and then
-takes a share of each. On Postgres one look takes in at most 500 endpoints; the next one goes on
-behind them, so a claim's cost stops growing there, and with 10,000 waiting endpoints each one's
-turn comes with every 20th claim. On SQLite one look takes in all."""
+A claim first finds endpoints that have due deliveries, and then takes a share of each. On SQLite
+one look takes in all of them. On Postgres it takes in those of the 500 deliveries that fell due
+last and, when more are due, 500 endpoints more, going round: a claim's cost stops growing there,
+and of 10,000 endpoints with a backlog each one's turn comes with every 20th look."""
 _BACKLOG = """\
 ## Backlog
 
@@ -232,7 +232,7 @@ def _breaks(each: _Costs, machine: float, limit: float, first: str) -> Iterator[
     )
     yield (
         f"3. **Idle looks.** Each worker looks for due deliveries once a second even when nobody "
-        f"wakes it; with 500 waiting endpoints that takes {figure(each.look_ms)} ms. {workers:,} "
+        f"wakes it; with 500 endpoints or more that have a backlog that takes {figure(each.look_ms)} ms. {workers:,} "
         f"workers keep {figure(looking)} cores of Postgres busy with looking at what others have "
         "already. Workers are a matter of CPU for sending, so a few hundred are the sensible end."
     )
