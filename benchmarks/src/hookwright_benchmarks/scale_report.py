@@ -232,8 +232,8 @@ def _breaks(each: _Costs, machine: float, limit: float, first: str) -> Iterator[
     )
     yield (
         f"3. **Idle looks.** Each worker looks for due deliveries once a second even when nobody "
-        f"wakes it; with 500 endpoints or more that have a backlog that takes {figure(each.look_ms)} ms. {workers:,} "
-        f"workers keep {figure(looking)} cores of Postgres busy with looking at what others have "
+        f"wakes it; with a backlog of 500 endpoints or more that takes {figure(each.look_ms)} ms. "
+        f"{workers:,} workers keep {figure(looking)} cores of Postgres busy with looking at what others have "
         "already. Workers are a matter of CPU for sending, so a few hundred are the sensible end."
     )
     yield (
