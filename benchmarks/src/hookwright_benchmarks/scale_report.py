@@ -234,7 +234,8 @@ def _breaks(each: _Costs, machine: float, limit: float, first: str) -> Iterator[
         f"3. **Idle looks.** Each worker looks for due deliveries once a second even when nobody "
         f"wakes it; with a backlog of 500 endpoints or more that takes {figure(each.look_ms)} ms. "
         f"{workers:,} workers keep {figure(looking)} cores of Postgres busy with looking at what "
-        "others have already. Workers are a matter of CPU for sending, so a few hundred are the sensible end."
+        "others have already. Workers are a matter of CPU for sending: a few hundred "
+        "are the sensible end."
     )
     yield (
         "4. **One endpoint.** At most `max_concurrency` of its deliveries are under way over all "
