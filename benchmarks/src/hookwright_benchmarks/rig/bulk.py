@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -98,8 +99,8 @@ def _fill_postgres(place: str, batches: Sequence[Batch]) -> None:
         for name, _ in found:
             connection.execute(f"DROP INDEX {name}".encode())
         with ThreadPoolExecutor(_CONNECTIONS) as pool:
-            list(pool.map(lambda statement: run(place, statement), statements))
-            list(pool.map(lambda index: run(place, index[1]), found))
+            list(pool.map(partial(run, place), statements))
+            list(pool.map(partial(run, place), [definition for _, definition in found]))
         connection.execute("VACUUM (ANALYZE, FREEZE) messages, deliveries")
         connection.execute("CHECKPOINT")  # what was written here is not the measured one's load
 
