@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 
 import pytest
-from http_lab import Lab, OpenLab
+from http_lab import Lab, OpenLab, eventually
 from http_sink import Sink, reply
 
 from hookwright_server.logs import Fields, JsonFormatter, LineHandler, TextFormatter
@@ -190,6 +190,8 @@ def test_no_secret_gets_into_the_log(
             for _ in range(2)
         )
         lab.client.finished(first["delivery_ids"][0])
+        # The line of an attempt comes after its record.
+        eventually(lambda: "hookwright.attempt" in {record.name for record in caplog.records})
         lab.client.get(f"/v1/apps?cursor={canary}")
         lab.client.with_key(f"hw_live_{canary}").get("/v1/apps")
         lab.client.send("POST", f"/v1/apps/{app}/trigger", {"X-Key": canary}, canary.encode())

@@ -100,7 +100,10 @@ def _twin(database: Path | PostgresUrl, seed: int) -> Generator[Twin]:
         ids = Ids(dice.draw)
         service = Accounts(dice, ids, ApiKeys(dice, ids, dice.draw))
         account = opened.write(lambda tx: service.create(tx, "owner"))
-    with mock.patch.object(wiring, "_parts", _with_dice(dice)):
+    with (
+        mock.patch.object(wiring, "_parts", _with_dice(dice)),
+        mock.patch.object(wiring, "SteadyClock", return_value=dice),  # it names requests
+    ):
         server = wiring.build(settings)
     try:
         yield Twin(server.app, dice, account.live_key)
