@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PROGRAMS = {
     "postgres": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
     "redis": ("redis-server", "valkey-server"),
+    "compiler": ("cc",),  # for the clock that jumps
     "browser": ("chromium", "chromium-browser", "google-chrome"),
 }
 _NOT_RUN = "not run, needs "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ for _ in sys.stdin:
 """
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+@pytest.mark.needs_service("compiler")
 def test_the_date_jumps_and_monotonic_time_does_not(tmp_path: Path) -> None:
     """While a process runs its wall clock goes a day ahead, an hour back, and home again."""
     clocks = Clocks.build(tmp_path, ["here"])
