@@ -16,7 +16,13 @@ from hookwright_server.store.acceptance import Acceptance, NewDelivery, NewRecor
 from hookwright_server.store.claims import Leased, Queue, Round, Share, Tenant, Waiting
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import NotWritten, RecordExists, SessionLost, StaleSubscriptions
-from hookwright_server.store.results import Lease, NewAttempt, Settlement
+from hookwright_server.store.results import (
+    Lease,
+    NewAttempt,
+    Settlement,
+    attempt_row,
+    settlement_row,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -93,12 +99,12 @@ class PostgresHotSql:
         if not settlements:
             return
         self.insert_attempts(connection, [settlement.attempt for settlement in settlements])
-        columns = _columns([_settlement_row(settlement) for settlement in settlements])
+        columns = _columns([settlement_row(settlement) for settlement in settlements])
         _driver(connection).execute(sql.MOVE_ON, columns)
 
     def insert_attempts(self, connection: Connection, attempts: Sequence[NewAttempt]) -> None:
         if attempts:
-            columns = _columns([_attempt_row(attempt) for attempt in attempts])
+            columns = _columns([attempt_row(attempt) for attempt in attempts])
             _driver(connection).execute(sql.INSERT_ATTEMPTS, columns)
 
 
@@ -281,37 +287,4 @@ def _delivery_row(number: int, d: NewDelivery) -> tuple[object, ...]:
         d.max_attempts,
         d.next_attempt_at,
         d.created_at,
-    )
-
-
-def _attempt_row(a: NewAttempt) -> tuple[object, ...]:
-    return (
-        a.id,
-        a.account_id,
-        a.environment,
-        a.delivery_id,
-        a.number,
-        a.failure_reason,
-        a.status_code,
-        a.latency_ms,
-        a.response_body,
-        a.response_body_truncated,
-        a.request_headers,
-        a.created_at,
-    )
-
-
-def _settlement_row(s: Settlement) -> tuple[object, ...]:
-    a = s.attempt
-    return (
-        a.delivery_id,
-        s.fence,
-        s.status,
-        a.number,
-        s.max_attempts,
-        s.next_attempt_at,
-        a.status_code,
-        a.failure_reason,
-        a.latency_ms,
-        s.completed_at,
     )

@@ -41,3 +41,38 @@ class Settlement:
     max_attempts: int
     next_attempt_at: int | None
     completed_at: int | None
+
+
+def attempt_row(a: NewAttempt) -> tuple[object, ...]:
+    """The values of both dialects' INSERT INTO attempts, in its order."""
+    return (
+        a.id,
+        a.account_id,
+        a.environment,
+        a.delivery_id,
+        a.number,
+        a.failure_reason,
+        a.status_code,
+        a.latency_ms,
+        a.response_body,
+        a.response_body_truncated,
+        a.request_headers,
+        a.created_at,
+    )
+
+
+def settlement_row(s: Settlement) -> tuple[object, ...]:
+    """The values by which both dialects move a delivery on, in the order of their statements."""
+    a = s.attempt
+    return (
+        a.delivery_id,
+        s.fence,
+        s.status,
+        a.number,
+        s.max_attempts,
+        s.next_attempt_at,
+        a.status_code,
+        a.failure_reason,
+        a.latency_ms,
+        s.completed_at,
+    )

@@ -21,7 +21,13 @@ from hookwright_server.store.acceptance import Acceptance, NewRecord
 from hookwright_server.store.claims import Leased, Queue, Round, Share, Waiting
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import NotWritten, RecordExists, SessionLost, StaleSubscriptions
-from hookwright_server.store.results import Lease, NewAttempt, Settlement
+from hookwright_server.store.results import (
+    Lease,
+    NewAttempt,
+    Settlement,
+    attempt_row,
+    settlement_row,
+)
 
 _VERSIONS = """
 SELECT id, subscriptions_version FROM apps
@@ -196,10 +202,10 @@ class SqliteHotSql:
 
     def settle(self, connection: Connection, settlements: Sequence[Settlement]) -> None:
         self.insert_attempts(connection, [settlement.attempt for settlement in settlements])
-        _execute(_driver(connection), _MOVE_ON, [_settlement_row(s) for s in settlements])
+        _execute(_driver(connection), _MOVE_ON, [settlement_row(s) for s in settlements])
 
     def insert_attempts(self, connection: Connection, attempts: Sequence[NewAttempt]) -> None:
-        _execute(_driver(connection), _INSERT_ATTEMPT, [_attempt_row(a) for a in attempts])
+        _execute(_driver(connection), _INSERT_ATTEMPT, [attempt_row(a) for a in attempts])
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
@@ -282,39 +288,6 @@ def _message_row(acceptance: Acceptance) -> _Row:
         m.filtered_count,
         m.created_at,
         m.traceparent,
-    )
-
-
-def _attempt_row(a: NewAttempt) -> _Row:
-    return (
-        a.id,
-        a.account_id,
-        a.environment,
-        a.delivery_id,
-        a.number,
-        a.failure_reason,
-        a.status_code,
-        a.latency_ms,
-        a.response_body,
-        a.response_body_truncated,
-        a.request_headers,
-        a.created_at,
-    )
-
-
-def _settlement_row(s: Settlement) -> _Row:
-    a = s.attempt
-    return (
-        a.delivery_id,
-        s.fence,
-        s.status,
-        a.number,
-        s.max_attempts,
-        s.next_attempt_at,
-        a.status_code,
-        a.failure_reason,
-        a.latency_ms,
-        s.completed_at,
     )
 
 
