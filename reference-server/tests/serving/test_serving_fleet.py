@@ -74,6 +74,19 @@ def test_a_worker_that_cannot_start_again_is_tried_again(
     assert survivor == after[1]
 
 
+def test_a_stop_while_a_worker_is_being_replaced_is_in_order(
+    serve: Any, wait_until: Any, tmp_path: Path
+) -> None:
+    """The death was reported when it happened: SIGTERM ends who lives, with exit code 0."""
+    with serve(tmp_path, factory="serving_app:make_app_once", process=_TWO) as served:
+        os.kill(served.worker_pids[0], signal.SIGKILL)
+        wait_until(lambda: b"worker_died" in served.file("stderr").read_bytes())
+        served.process.terminate()
+        code = served.process.wait(20)
+
+    assert 0 == code
+
+
 def test_hangup_renews_all_workers_without_a_failed_request(
     serve: Any, wait_until: Any, tmp_path: Path
 ) -> None:

@@ -77,7 +77,10 @@ class Program:
         except TimeoutError:
             self.signal(signal.SIGKILL)
             await self._keeper
-        return self.exit_codes[-1]
+        code = self.exit_codes[-1]
+        if code:
+            sys.stderr.write(f"{self.name} stopped with code {code}:\n{self.last_words()}\n")
+        return code
 
     async def kill(self) -> None:
         """SIGKILL all of it and start it no more."""

@@ -112,9 +112,14 @@ class Fleet:
             worker.give_notice()
 
     async def stop(self, hurry: asyncio.Event) -> bool:
-        """End every worker; `hurry` shortens it. False: not all ended as they should."""
+        """End every worker; `hurry` shortens it. False: not all ended as they should.
+
+        With `restarts` it does not matter that one had died before and was just being replaced.
+        """
         await self._stop_keeping()
         serving = [member.worker for member in self._members] or list(self._launched)
+        if self._settings.restarts:
+            serving = [worker for worker in serving if not worker.gone.is_set()]
         for worker in self._launched:
             worker.order_stop()
         done = await asyncio.gather(*(self._end(each, hurry) for each in self._launched))
