@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,24 @@ def test_one_start_with_both_keys_retires_the_old_one(tmp_path: Path) -> None:
         opened = database.read(lambda tx: _open_all(tx, new))
 
     assert made == opened
+
+
+def test_processes_of_neighbouring_rounds_open_what_the_other_seals(tmp_path: Path) -> None:
+    """Many processes change keys in rounds: old, old+new, new+old, new."""
+    with open_database(Settings(database=tmp_path / "h.db")) as database:
+        rounds = [vault_from_text(text) for text in (OLD, f"{OLD},{NEW}", f"{NEW},{OLD}", NEW)]
+        opened: list[list[str]] = []
+        for this, following in pairwise(rounds):
+            if following is rounds[-1]:
+                reseal(database, this)
+            check_keys(database, this)
+            check_keys(database, following)
+            _make_secrets(database, this, 1)
+            _make_secrets(database, following, 1)
+            opened += [database.read(partial(_open_all, vault=v)) for v in (this, following)]
+
+    assert opened[0::2] == opened[1::2]
+    assert [2, 4, 6] == [len(texts) for texts in opened[0::2]]
 
 
 def test_a_missing_key_refuses_the_start(tmp_path: Path) -> None:
