@@ -57,10 +57,12 @@ class RawObject(dict[str, Any]):
 
 def encode(document: object) -> bytes:
     """JSON text, compact, in UTF-8; a `RawObject` may stand at the top level of an object."""
-    if isinstance(document, Mapping):
-        members = cast("Mapping[str, object]", document)
+    if not isinstance(document, Mapping):
+        return _dump(document)
+    members = cast("Mapping[str, object]", document)
+    if any(isinstance(value, RawObject) for value in members.values()):
         return b"{%b}" % b",".join(b"%b:%b" % (_dump(k), _member(v)) for k, v in members.items())
-    return _dump(document)
+    return _dump(dict(members))
 
 
 def _member(value: object) -> bytes:

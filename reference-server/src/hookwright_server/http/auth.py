@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hookwright_server.domain import api_key
 from hookwright_server.domain.api_key import ParsedKey
 from hookwright_server.errors import Refusal
@@ -10,11 +12,19 @@ from hookwright_server.services.principal import Principal
 from hookwright_server.services.short_memory import ShortMemory
 from hookwright_server.store import api_keys
 from hookwright_server.store.api_keys import Credential
-from hookwright_server.store.database import Database
+from hookwright_server.store.database import Connection, Database
 
 # Another process may have revoked a key: it is noticed within this time, at most twice of it.
 _FRESH_FOR_S = 1.0
 _MOST_ENTRIES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A key as it is stored, and whom it lets in."""
+
+    credential: Credential
+    principal: Principal
 
 
 class Authenticator:
@@ -31,16 +41,28 @@ class Authenticator:
         self._keys = keys
         self._requests_per_minute = requests_per_minute
         self._messages_per_second = messages_per_second
-        self._known = ShortMemory[str, Credential | None](_FRESH_FOR_S, _MOST_ENTRIES)
+        self._known = ShortMemory[str, _Known | None](_FRESH_FOR_S, _MOST_ENTRIES)
 
     def authenticate(self, authorization: str | None) -> Principal:
         """The holder of the key in this header; `unauthorized` in every other case."""
         parsed = _parse(authorization)
-        credential = self._credential(parsed.key_id)
-        if credential is None or not self._keys.recognise(credential, parsed):
+        known = self._known.get(
+            parsed.key_id, lambda: self._database.read(lambda tx: self._read(tx, parsed.key_id))
+        )
+        if known is None or not self._keys.recognise(known.credential, parsed):
             raise _unauthorized("The API key is unknown, revoked or expired. Use a valid key.")
+        return known.principal
+
+    def forget(self) -> None:
+        """Ask the database again for every key: this process has just changed some."""
+        self._known.forget_all()
+
+    def _read(self, tx: Connection, key_id: str) -> _Known | None:
+        credential = api_keys.credential(tx, key_id)
+        if credential is None:
+            return None
         key = credential.key
-        return Principal(
+        principal = Principal(
             key_id=key.id,
             account_id=key.account_id,
             environment=key.environment,
@@ -49,15 +71,7 @@ class Authenticator:
             requests_per_minute=credential.requests_per_minute or self._requests_per_minute,
             messages_per_second=credential.messages_per_second or self._messages_per_second,
         )
-
-    def forget(self) -> None:
-        """Ask the database again for every key: this process has just changed some."""
-        self._known.forget_all()
-
-    def _credential(self, key_id: str) -> Credential | None:
-        return self._known.get(
-            key_id, lambda: self._database.read(lambda tx: api_keys.credential(tx, key_id))
-        )
+        return _Known(credential, principal)
 
 
 def _parse(authorization: str | None) -> ParsedKey:

@@ -12,6 +12,7 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -27,7 +28,7 @@ from hookwright_server.http.edge import gate
 from hookwright_server.http.edge.errors import FieldError, ParamError
 from hookwright_server.http.edge.operations import Operation
 from hookwright_server.http.edge.routes import Call
-from hookwright_server.http.idempotency import Idempotency
+from hookwright_server.http.idempotency import Idempotency, Keyed
 from hookwright_server.http.journal import Entry, Journal
 from hookwright_server.http.rate_limit import Counted, Policy, RateLimiter
 from hookwright_server.services.principal import Principal
@@ -63,6 +64,7 @@ class Request:
 
 
 Work = Callable[[Connection], Answer]
+_Parse = Callable[[Mapping[str, str], Mapping[str, Sequence[str]]], object]
 Read = Callable[[Work], Answer]
 
 
@@ -122,7 +124,7 @@ class Dispatcher:
         elif counted is not None:
             headers |= counted.standing().headers()
         self._journal.end(entry, answer)
-        return self._checked(operation, replace(answer, headers=headers))
+        return self._checked(operation, Answer(answer.status, answer.body, headers))
 
     def _authenticated(self, operation: Operation, request: Request) -> Principal | None:
         if operation.public:
@@ -156,11 +158,14 @@ class Dispatcher:
         body, payload = _body(operation, request)
         admit = self._admission(operation, counted)
         principal, request_id = entry.principal, entry.request_id
+        keyed = self._keyed(operation, principal, request)
+        owns_transaction = operation.tag in _OWN_TRANSACTIONS
         context = Context(
             operation.operation_id,
             request_id,
             principal,
             payload=payload,
+            keyed=keyed if owns_transaction else None,
             traceparent=entry.span.traceparent,
             admit=admit,
         )
@@ -168,13 +173,10 @@ class Dispatcher:
         def run(context: Context) -> Answer:
             return success(operation.success_status, call(context, params, body))
 
-        key = request.headers.get("idempotency-key") if operation.idempotent else None
-        if principal is None or key is None:
+        if keyed is None:
             return self._plainly(operation, context, run)
-        route = f"{operation.method} {request.path}"
-        keyed = self._idempotency.keyed(principal, route, key, request.body)
-        if operation.tag in _OWN_TRANSACTIONS:
-            return run(replace(context, keyed=keyed))
+        if owns_transaction:
+            return run(context)
         if operation.operation_id in _WAITING:
             return self._idempotency.around(keyed, request_id, lambda: run(context))
         return self._writing(
@@ -183,6 +185,15 @@ class Dispatcher:
                 tx, keyed, request_id, lambda: run(replace(context, transaction=tx))
             ),
         )
+
+    def _keyed(
+        self, operation: Operation, principal: Principal | None, request: Request
+    ) -> Keyed | None:
+        key = request.headers.get("idempotency-key") if operation.idempotent else None
+        if principal is None or key is None:
+            return None
+        route = f"{operation.method} {request.path}"
+        return self._idempotency.keyed(principal, route, key, request.body)
 
     def _admission(
         self, operation: Operation, counted: Counted | None
@@ -301,9 +312,17 @@ def _require_scope(operation: Operation, principal: Principal | None) -> None:
 
 def _params(operation: Operation, request: Request) -> object:
     try:
-        return operation.parse_params(request.path_params, request.query)
+        if request.query:
+            return operation.parse_params(request.path_params, request.query)
+        return _path_params(operation.parse_params, tuple(request.path_params.items()))
     except ParamError as error:
         raise _invalid("The parameters do not fit the contract.", error.errors) from error
+
+
+@lru_cache(maxsize=4_096)
+def _path_params(parse: _Parse, path: tuple[tuple[str, str], ...]) -> object:
+    # Frozen, and the same for the same path: publishers send to few.
+    return parse(dict(path), {})
 
 
 def _body(operation: Operation, request: Request) -> tuple[Any, bytes | None]:

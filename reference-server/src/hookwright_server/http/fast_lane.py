@@ -51,7 +51,7 @@ class FastLane:
         if answer.media_type is not None:
             headers.append(("Content-Type", answer.media_type))
         start_response(_STATUS_LINES[answer.status], headers)
-        return (answer.body,)
+        return [answer.body]  # what granian sends in one piece is a list
 
     def _answer(self, request: Request) -> Answer:
         try:

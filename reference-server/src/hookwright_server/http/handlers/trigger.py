@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
+from pydantic import MISSING
+
 from hookwright_server.errors import Refusal
 from hookwright_server.http.answers import Replayed, success
 from hookwright_server.http.context import Context
 from hookwright_server.http.edge import params as p
 from hookwright_server.http.edge import requests, responses
 from hookwright_server.http.edge.operations import BY_ID
-from hookwright_server.http.handlers.bodies import given
 from hookwright_server.http.idempotency import Idempotency, Keyed
 from hookwright_server.services.trigger import Accepted, Event, Trigger
 from hookwright_server.store.acceptance import NewRecord
@@ -33,13 +34,11 @@ class TriggerHandlers:
     def send(
         self, context: Context, params: p.TriggerSendParams, body: requests.TriggerSend
     ) -> responses.TriggerAccepted:
-        fields = given(body)
-        endpoint_ids = fields.get("endpoint_ids")
         event = Event(
             event_name=body.event_name,
             payload=context.payload or b"{}",
-            event_id=fields.get("event_id"),
-            endpoint_ids=None if endpoint_ids is None else tuple(endpoint_ids),
+            event_id=None if body.event_id is MISSING else body.event_id,
+            endpoint_ids=None if body.endpoint_ids is MISSING else tuple(body.endpoint_ids),
             traceparent=context.traceparent,
             admit=context.admit,
         )
