@@ -82,6 +82,7 @@ from hookwright_server.store.opening import open_database as open_store
 from hookwright_server.store.queue_depth import queue_depth
 from hookwright_server.store.server_clock import ClockKeeper, server_clock
 from hookwright_server.store.session import RequestSessions
+from hookwright_server.store.worker_sessions import RENEW_EVERY_MS
 from hookwright_server.store.writer import Wake
 from hookwright_server.telemetry.meters import SILENT, WriterMeter
 from hookwright_server.telemetry.watch import Watch, WatchRefused, make_watch
@@ -96,6 +97,8 @@ if TYPE_CHECKING:  # the embedded form does without them
 # Objects made and not yet freed; a batch of deliveries makes some thousands.
 _COLLECT_AFTER = 20_000
 
+# Until then the concurrency of their endpoints is taken: every second of it delays deliveries.
+_TAKE_BACK_MS = 1_000
 _ENGINE_DIED_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 _STOP_GRACE_S = 8.0
 _TRY_EVERY_S = 0.5
@@ -473,7 +476,11 @@ def _engine(
         meter=watch.meters,
         tracer=watch.tracer,
     )
-    limits = EngineLimits(in_flight=settings.max_in_flight, begins_paused=not alone)
+    limits = EngineLimits(
+        in_flight=settings.max_in_flight,
+        begins_paused=not alone,
+        take_back_ms=RENEW_EVERY_MS if alone else _TAKE_BACK_MS,
+    )
     return Engine(tools, limits, on_death=_end_process)
 
 

@@ -516,6 +516,48 @@ def test_leases_that_cannot_be_renewed_are_taken_for_lost(lab: DeliveryLab) -> N
         engine.stop(drain_ms=0)
 
 
+def test_a_renewal_that_failed_is_tried_again_soon(lab: DeliveryLab) -> None:
+    """Long before the next one would be: after an outage the session must not be the one to die."""
+    asked_at: list[float] = []
+
+    class Shaky(Outbox):
+        async def renew(self, session_id: str) -> bool:
+            asked_at.append(asyncio.get_running_loop().time())
+            if len(asked_at) == 1:
+                raise StoreUnavailable(session_id)
+            return await super().renew(session_id)
+
+    outbox = Shaky(lab.store.database, lab.store.clock, lab.store.ids, alone=True)
+    engine = Engine(replace(lab.tools(), outbox=outbox), EngineLimits(renew_ms=1_000))
+    engine.start()
+    try:
+        eventually(lambda: len(asked_at) > 1)
+    finally:
+        engine.stop(drain_ms=0)
+
+    assert 0.8 > asked_at[1] - asked_at[0]
+
+
+def test_what_another_session_leaves_is_looked_for_as_often_as_asked(lab: DeliveryLab) -> None:
+    """A worker that dies while this one runs: its deliveries go on here."""
+    app_id = lab.store.app()
+    delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
+    lab.store.update(
+        tables.deliveries, delivery_id, status="sending", lease_session="wrk_other", fence=4
+    )
+    lab.store.session("wrk_other")
+    outbox = Outbox(lab.store.database, lab.store.clock, lab.store.ids, alone=False)
+    engine = Engine(replace(lab.tools(), outbox=outbox), EngineLimits(take_back_ms=10))
+    engine.start()
+    try:
+        lab.store.clock.now += 11_000
+        eventually(lambda: lab.store.row(tables.deliveries, delivery_id)["status"] == "delivered")
+    finally:
+        engine.stop(drain_ms=0)
+
+    assert ["interrupted", None] == [a["failure_reason"] for a in lab.store.rows(tables.attempts)]
+
+
 def test_a_claim_that_nobody_saw_committed_is_given_back(lab: DeliveryLab) -> None:
     """When the answer to a claim's commit is lost its deliveries are sent all the same, once."""
     failures = iter([WriteUnknown("the connection broke")])

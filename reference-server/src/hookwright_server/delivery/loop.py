@@ -61,7 +61,8 @@ class Sending(Protocol):
 class EngineLimits:
     """`in_flight` deliveries at a time, `claim` per transaction, a look every `poll_ms`.
 
-    The session is renewed every `renew_ms` and given up when that failed for `dead_ms`.
+    The session is renewed every `renew_ms` and given up when that failed for `dead_ms`; what dead
+    sessions of others hold is looked for every `take_back_ms`.
     An engine that `begins_paused` claims nothing until it is resumed.
     """
 
@@ -70,6 +71,7 @@ class EngineLimits:
     poll_ms: int = 1_000
     renew_ms: int = RENEW_EVERY_MS
     dead_ms: int = DEAD_AFTER_MS
+    take_back_ms: int = RENEW_EVERY_MS
     begins_paused: bool = False
 
 
@@ -373,8 +375,11 @@ class DeliveryLoop:
     # The session.
 
     async def _keep_session(self) -> None:
+        every_s = self._limits.renew_ms / 1000
         while True:
-            await asyncio.sleep(self._limits.renew_ms / 1000)
+            # A renewal that failed is tried again soon: claims go on under the session meanwhile.
+            left_s = self._renewed_at + every_s - self._loop.time()
+            await asyncio.sleep(max(left_s, min(every_s, _STORE_RETRY_S)))
             session_id = self._session_id
             if not await self._renew(session_id):
                 await self._begin_anew(session_id)
@@ -413,7 +418,7 @@ class DeliveryLoop:
             if self._loop.time() >= chores_at:
                 await self._do_chores()
                 chores_at = self._loop.time() + maintenance.EVERY_MS / 1000
-            await asyncio.sleep(self._limits.renew_ms / 1000)
+            await asyncio.sleep(self._limits.take_back_ms / 1000)
 
     async def _take_back(self) -> None:
         while True:
