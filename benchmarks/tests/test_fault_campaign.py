@@ -69,9 +69,10 @@ def test_faults_of_every_kind_lose_nothing(folder: Path) -> None:
 
     result = uvloop.run(_campaign(folder, Plan("short", 1_200, phases, 50.0, SEED)))
 
-    # Of twenty times the 99th percentile is the longest, and a busy machine's business.
+    # Of twenty times the 99th percentile is the longest, and that a busy machine's business.
     assert set() == set(result.verdict.violations) - {"late_recoveries"}
-    assert RECOVERY_LIMIT_S > median(_recovery_times(result))
+    assert RECOVERY_LIMIT_S > _recovery_times(result)[-2]
+    assert RECOVERY_LIMIT_S / 3 > median(_recovery_times(result))
     assert not any(result.exit_codes.values())
     assert result.accepted >= 1_200
     assert len(result.verdict.counted) >= 20
@@ -79,7 +80,7 @@ def test_faults_of_every_kind_lose_nothing(folder: Path) -> None:
 
 def _recovery_times(result: Result) -> list[float]:
     times = [each.since_last_s for each in result.verdict.recoveries]
-    return [seconds for seconds in times if seconds is not None]
+    return sorted(seconds for seconds in times if seconds is not None)
 
 
 async def _campaign(folder: Path, plan: Plan) -> Result:

@@ -60,8 +60,8 @@ def check_keys(database: Database, vault: Vault) -> None:
             if key_id not in vault.key_ids:
                 raise KeyProblem(
                     f"The database holds secrets sealed under the key {key_id!r}, which is not "
-                    "among the keys given. To retire it, start once with both, the new one first: "
-                    "everything is then sealed anew."
+                    "among the keys given. To retire it, start `serve` (on Postgres: run "
+                    "`migrate`) once with both, the new one first: everything is then sealed anew."
                 )
             try:
                 vault.open(probe, _sealed_as(key_id))
@@ -78,10 +78,11 @@ def check_keys(database: Database, vault: Vault) -> None:
 
 def reseal(database: Database, vault: Vault) -> None:
     """Seal everything under the current key, so that older keys can be retired."""
-    while database.write(
-        lambda tx: sealed.reseal_some(tx, vault.header, vault.rotate, _RESEALED_AT_ONCE)
-    ):
-        pass
+    resealed = _RESEALED_AT_ONCE
+    while resealed == _RESEALED_AT_ONCE:  # another process may go on sealing under an older one
+        resealed = database.write(
+            lambda tx: sealed.reseal_some(tx, vault.header, vault.rotate, _RESEALED_AT_ONCE)
+        )
     database.write(lambda tx: keyring.retire_others(tx, vault.current))
 
 

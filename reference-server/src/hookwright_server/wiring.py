@@ -97,8 +97,9 @@ if TYPE_CHECKING:  # the embedded form does without them
 # Objects made and not yet freed; a batch of deliveries makes some thousands.
 _COLLECT_AFTER = 20_000
 
-# Until then the concurrency of their endpoints is taken: every second of it delays deliveries.
+# What a dead worker leases occupies its endpoints' slots until somebody takes it back.
 _TAKE_BACK_MS = 1_000
+
 _ENGINE_DIED_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 _STOP_GRACE_S = 8.0
 _TRY_EVERY_S = 0.5

@@ -21,6 +21,7 @@ from hookwright_server.delivery.room import Room
 from hookwright_server.domain.outcome import Delivered, Refused, Unreachable
 from hookwright_server.store import apps, tables
 from hookwright_server.store.errors import StoreUnavailable, WriterBusy, WriteUnknown
+from hookwright_server.store.worker_sessions import Interrupted
 
 FAST = '{"delays_seconds": [1, 1], "jitter": 0}'
 
@@ -538,23 +539,35 @@ def test_a_renewal_that_failed_is_tried_again_soon(lab: DeliveryLab) -> None:
     assert 0.8 > asked_at[1] - asked_at[0]
 
 
-def test_what_another_session_leaves_is_looked_for_as_often_as_asked(lab: DeliveryLab) -> None:
-    """A worker that dies while this one runs: its deliveries go on here."""
+def test_what_another_session_leaves_is_taken_over_while_this_one_runs(lab: DeliveryLab) -> None:
+    """As often as asked it looks whether one has died; its deliveries then go on here."""
+    looks: list[bool] = []
+
+    class Watched(Outbox):
+        async def take_back(
+            self, own_session: str, *, only_of_silent: bool = False
+        ) -> list[Interrupted]:
+            looks.append(only_of_silent)
+            return await super().take_back(own_session, only_of_silent=only_of_silent)
+
     app_id = lab.store.app()
     delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
     lab.store.update(
         tables.deliveries, delivery_id, status="sending", lease_session="wrk_other", fence=4
     )
     lab.store.session("wrk_other")
-    outbox = Outbox(lab.store.database, lab.store.clock, lab.store.ids, alone=False)
-    engine = Engine(replace(lab.tools(), outbox=outbox), EngineLimits(take_back_ms=10))
+    outbox = Watched(lab.store.database, lab.store.clock, lab.store.ids, alone=False)
+    limits = EngineLimits(renew_ms=60_000, take_back_ms=10)
+    engine = Engine(replace(lab.tools(), outbox=outbox), limits)
     engine.start()
     try:
+        eventually(lambda: looks.count(True) > 2)
         lab.store.clock.now += 11_000
         eventually(lambda: lab.store.row(tables.deliveries, delivery_id)["status"] == "delivered")
     finally:
         engine.stop(drain_ms=0)
 
+    assert not looks[0]  # the first look is at everything
     assert ["interrupted", None] == [a["failure_reason"] for a in lab.store.rows(tables.attempts)]
 
 

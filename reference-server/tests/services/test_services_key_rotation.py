@@ -72,7 +72,7 @@ def test_a_missing_key_refuses_the_start(tmp_path: Path) -> None:
     """Without the key that something is sealed under, the check names it and the way out."""
     with open_database(Settings(database=tmp_path / "h.db")) as database:
         check_keys(database, vault_from_text(OLD))
-        with pytest.raises(KeyProblem, match=r"'old'.*start once with both"):
+        with pytest.raises(KeyProblem, match=r"'old'.*once with both"):
             check_keys(database, vault_from_text(NEW))
 
 

@@ -61,8 +61,8 @@ class Sending(Protocol):
 class EngineLimits:
     """`in_flight` deliveries at a time, `claim` per transaction, a look every `poll_ms`.
 
-    The session is renewed every `renew_ms` and given up when that failed for `dead_ms`; what dead
-    sessions of others hold is looked for every `take_back_ms`.
+    The session is renewed every `renew_ms` and given up when that failed for `dead_ms`; others are
+    looked at every `take_back_ms`, whether one has died.
     An engine that `begins_paused` claims nothing until it is resumed.
     """
 
@@ -119,6 +119,7 @@ class DeliveryLoop:
         self._session_id = ""
         self._beginning = asyncio.Lock()
         self._renewed_at = 0.0
+        self._tell_at = 0.0
         self._drain_s = 0.0
         self._stopping = asyncio.Event()
 
@@ -392,7 +393,9 @@ class DeliveryLoop:
             async with asyncio.timeout_at(max(dead_at, asked_at + 0.1)):
                 alive = await self._outbox.renew(session_id)
         except (StoreError, TimeoutError) as error:
-            _log.warning("not_renewed session=%s error=%r", session_id, error)
+            if self._loop.time() >= self._tell_at:
+                self._tell_at = self._loop.time() + self._limits.renew_ms / 1000
+                _log.warning("not_renewed session=%s error=%r", session_id, error)
             return self._loop.time() < dead_at
         if alive:
             self._renewed_at = asked_at
@@ -412,17 +415,23 @@ class DeliveryLoop:
 
     async def _keep_house(self) -> None:
         """Take back what dead sessions hold; now and then do the chores."""
-        chores_at = self._loop.time()
+        chores_at = sweep_at = self._loop.time()
         while True:
-            await self._take_back()
+            only_of_silent = self._loop.time() < sweep_at
+            await self._take_back(only_of_silent=only_of_silent)
+            if not only_of_silent:
+                sweep_at = self._loop.time() + self._limits.renew_ms / 1000
             if self._loop.time() >= chores_at:
                 await self._do_chores()
                 chores_at = self._loop.time() + maintenance.EVERY_MS / 1000
             await asyncio.sleep(self._limits.take_back_ms / 1000)
 
-    async def _take_back(self) -> None:
+    async def _take_back(self, *, only_of_silent: bool = False) -> None:
         while True:
-            taken_back = await self._outbox.take_back(self._session_id)
+            taken_back = await self._outbox.take_back(
+                self._session_id, only_of_silent=only_of_silent
+            )
+            only_of_silent = False
             self._log_interrupted(taken_back)
             if taken_back:
                 self._look.set()

@@ -80,9 +80,14 @@ class Outbox:
             lambda c: worker_sessions.release_unknown(c, session_id, known, self._clock.now_ms())
         )
 
-    async def take_back(self, own_session: str) -> list[Interrupted]:
-        """Declare silent sessions dead and make some of what dead ones leased due again."""
-        return await self._do(lambda c: self._take_back(c, own_session))
+    async def take_back(
+        self, own_session: str, *, only_of_silent: bool = False
+    ) -> list[Interrupted]:
+        """Declare silent sessions dead and make some of what dead ones leased due again.
+
+        `only_of_silent`: look for it, which takes longer, only when one has just been found silent.
+        """
+        return await self._do(lambda c: self._take_back(c, own_session, only_of_silent))
 
     async def end(self, session_id: str) -> list[Interrupted]:
         """End the session; what it still leased counts as interrupted."""
@@ -105,8 +110,12 @@ class Outbox:
         worker_sessions.start(connection, session_id, self._clock.now_ms(), alone=self._alone)
         return began_at
 
-    def _take_back(self, connection: Connection, own_session: str) -> list[Interrupted]:
-        worker_sessions.end_dead(connection, own_session, self._clock.now_ms())
+    def _take_back(
+        self, connection: Connection, own_session: str, only_of_silent: bool
+    ) -> list[Interrupted]:
+        ended = worker_sessions.end_dead(connection, own_session, self._clock.now_ms())
+        if only_of_silent and not ended:
+            return []
         return self._recover(connection, TAKEN_BACK_AT_ONCE)
 
     def _end(self, connection: Connection, session_id: str) -> list[Interrupted]:

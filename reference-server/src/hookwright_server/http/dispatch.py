@@ -64,8 +64,8 @@ class Request:
 
 
 Work = Callable[[Connection], Answer]
-_Parse = Callable[[Mapping[str, str], Mapping[str, Sequence[str]]], object]
 Read = Callable[[Work], Answer]
+_Parse = Callable[[Mapping[str, str], Mapping[str, Sequence[str]]], object]
 
 
 class Dispatcher:

@@ -118,8 +118,8 @@ class Fleet:
         """
         await self._stop_keeping()
         serving = [member.worker for member in self._members] or list(self._launched)
-        if self._settings.restarts:
-            serving = [worker for worker in serving if not worker.gone.is_set()]
+        if self._settings.restarts and self._members:
+            serving = [worker for worker in serving if worker.is_running]
         for worker in self._launched:
             worker.order_stop()
         done = await asyncio.gather(*(self._end(each, hurry) for each in self._launched))

@@ -53,6 +53,11 @@ class WorkerProcess:
         return self._process.returncode == REFUSED_EXIT_CODE
 
     @property
+    def is_running(self) -> bool:
+        """Whether it has not ended, to the operating system's knowledge."""
+        return self._process.poll() is None
+
+    @property
     def stopped_in_order(self) -> bool:
         """Whether it has ended, and as it should."""
         return self._process.returncode == 0

@@ -13,9 +13,16 @@ from hookwright_server.store import migrations
 from hookwright_server.store.audit import Finding, audit
 from hookwright_server.store.database import Connection
 from hookwright_server.store.sqlite import durability, read_only_engine
-from hookwright_server.store.tables import deliveries, endpoints, keyring, signing_secrets
+from hookwright_server.store.tables import (
+    deliveries,
+    endpoints,
+    idempotency_records,
+    keyring,
+    signing_secrets,
+)
 
 _LEVELS = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
+_RECORDS_LOOKED_AT = 1_000  # idempotency records, of which there may be millions
 _UNKNOWN = {"journal_mode": "unknown", "synchronous": "unknown"}
 
 
@@ -101,7 +108,7 @@ def _oldest_due_ms(connection: Connection, now_ms: int) -> int | None:
 
 
 def _sealed(connection: Connection) -> tuple[Sealed, ...]:
-    e, s, k = endpoints.c, signing_secrets.c, keyring.c
+    e, s, k, r = endpoints.c, signing_secrets.c, keyring.c, idempotency_records.c
     places = (
         (sa.select(k.key_id, k.probe_sealed), "keyring"),
         (sa.select(s.id, s.sealed), "signing_secrets"),
@@ -110,8 +117,13 @@ def _sealed(connection: Connection) -> tuple[Sealed, ...]:
             "endpoints.headers",
         ),
     )
-    return tuple(
+    found = [
         Sealed(row_id, f"{place}:{row_id}", blob)
         for query, place in places
         for row_id, blob in connection.execute(query)
-    )
+    ]
+    newest = sa.select(r.scope, r.response_sealed).order_by(r.expires_at.desc())
+    for scope, blob in connection.execute(newest.limit(_RECORDS_LOOKED_AT)):
+        if blob is not None:
+            found.append(Sealed(scope.hex(), f"idempotency_records:{scope.hex()}", blob))
+    return tuple(found)
