@@ -33,8 +33,9 @@ ADVICE = {
     "schema": "`hookwright-server migrate` brings an older database up to date; a newer one needs "
     "a newer server.",
     "keys": "Restore the key file, or set HOOKWRIGHT_ENCRYPTION_KEYS.",
-    "sealed": "Put the key that sealed it back into the key file or HOOKWRIGHT_ENCRYPTION_KEYS; "
-    "where it is lost, rotate the secret or set the headers again.",
+    "sealed": "Put the key that sealed it back into the key file or HOOKWRIGHT_ENCRYPTION_KEYS "
+    "(behind the new one, and seal everything anew, while keys are being replaced); where it is "
+    "lost, rotate the secret or set the headers again.",
     "delivery_status": _REPORT,
     "pending_without_time": "Send these deliveries again (deliveries.retry). " + _REPORT,
     "lease_without_session": _RESTART,

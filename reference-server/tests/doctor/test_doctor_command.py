@@ -18,7 +18,7 @@ from store_lab import StoreLab
 from hookwright_server.cli import main
 from hookwright_server.clock import SystemClock
 from hookwright_server.doctor import ADVICE
-from hookwright_server.domain.vault import generate_key
+from hookwright_server.domain.vault import generate_key, vault_from_text
 from hookwright_server.keys import load_vault
 from hookwright_server.settings import Settings
 from hookwright_server.store import tables
@@ -121,6 +121,23 @@ def _report(database: Path) -> tuple[int, dict[str, Any]]:
     result = _doctor(database, "--json")
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result.exit_code, json.loads(result.stdout)
+
+
+def test_a_record_that_another_key_sealed_is_named(database: Path) -> None:
+    """Answers kept for idempotency keys are sealed too, and opened when one is repeated."""
+    stranger = vault_from_text(generate_key("stranger"))
+    sealed = stranger.seal(b"{}", "idempotency_records:00ff").hex()
+    _sql(
+        "INSERT INTO idempotency_records (scope, account_id, environment, fingerprint, status,"
+        f" response_sealed, started_at, expires_at) VALUES (x'00ff', 'acc_one', 'live', x'00',"
+        f" 202, x'{sealed}', 1, 2)"
+    )(database)
+    code, report = _report(database)
+
+    assert 1 == code
+    assert [("sealed", ["idempotency_records:00ff"])] == [
+        (finding["check"], finding["examples"]) for finding in report["findings"]
+    ]
 
 
 def test_a_sound_database_is_well(database: Path) -> None:
