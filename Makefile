@@ -21,9 +21,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check generate bench selftest kills faults verdicts clean lock
+.PHONY: help demo serve test libraries packages npm check generate docs cassettes bench compare conformance selftest kills faults verdicts states clean lock
 .PHONY: setup check-format check-lint check-mypy check-pyright check-imports check-dependencies check-generated \
-	check-spec check-repository
+	check-cassettes check-spec check-typescript check-docs check-repository
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +37,16 @@ serve: $(VENV)/.run ## Starts the server here, with its data in one SQLite file;
 test: $(VENV)/.dev ## Runs the tests of every member (ARGS="-k name" for some of them).
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-check: check-format check-lint check-mypy check-pyright check-imports check-dependencies check-generated check-spec check-repository ## Checks format, lint, types, import rules, dependencies, generated code, the spec and the repository itself.
+libraries: $(VENV)/.check ## Installs the webhook libraries for Node that a test verifies deliveries with.
+	@reference-server/tests/libraries/install
+
+packages: $(VENV)/.dev ## Installs wheels and sdists on the oldest and newest Python here, from the network, and tries what the READMEs show (ARGS="--python PATH").
+	$(BIN)/python tools/try_packages.py $(ARGS)
+
+npm: $(VENV)/.check ## Packs the TypeScript SDK, installs it into empty projects, type-checks there and runs the README's example, from the network.
+	@sdk-typescript/run try
+
+check: check-format check-lint check-mypy check-pyright check-imports check-dependencies check-generated check-cassettes check-spec check-typescript check-docs check-repository ## Checks format, lint, types, import rules, dependencies, generated code, recorded examples, the spec, the TypeScript SDK, the site and the repository itself.
 	@echo "All checks passed."
 
 setup: $(VENV)/.check
@@ -49,13 +58,16 @@ check-lint: $(VENV)/.check
 	$(BIN)/ruff check .
 
 check-mypy: $(VENV)/.check
-	$(BIN)/mypy --exclude '/conftest\.py$$' $(MEMBERS) tests tools
+	@$(BIN)/python tools/examples.py out/typed_examples.py
+	$(BIN)/mypy --exclude '/conftest\.py$$' $(MEMBERS) tests tools out/typed_examples.py
 	@find conftest.py $(MEMBERS) -name conftest.py | while read -r file; do \
 		echo "mypy $$file"; $(BIN)/mypy "$$file"; \
 	done
 
 check-pyright: $(VENV)/.check
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	@$(BIN)/python tools/examples.py out/typed_examples.py
+	$(BIN)/pyright --pythonpath $(BIN)/python out/typed_examples.py
 
 check-imports: $(VENV)/.check
 	$(BIN)/lint-imports --no-cache
@@ -68,36 +80,67 @@ check-dependencies: $(VENV)/.check
 
 check-generated: $(VENV)/.dev
 	$(BIN)/python -m hookwright_codegen generate --check
+	$(BIN)/python tools/seed_coverage.py --check
+
+check-cassettes: $(VENV)/.dev
+	$(BIN)/python tools/cassettes.py --check
 
 check-spec: $(VENV)/.check
 	spec-lint/run openapi.yaml
+
+check-typescript: $(VENV)/.check
+	sdk-typescript/run check
+
+# A link that leads nowhere fails, and so does a page that would load something from elsewhere.
+check-docs: $(VENV)/.check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python tools/check_site.py out/site
 
 check-repository: $(VENV)/.check
 	$(BIN)/python tools/check_repository.py
 	$(BIN)/towncrier build --draft --version next >/dev/null
 
-generate: $(VENV)/.dev ## Rebuilds the SDK and the server's edge from openapi.yaml.
+docs: check-docs ## Builds the documents as a site that needs no network: out/site/index.html.
+
+generate: $(VENV)/.dev ## Rebuilds the SDKs, the API reference and the server's edge from openapi.yaml, and docs/seed-coverage.md.
 	$(BIN)/python -m hookwright_codegen generate $(ARGS)
+	$(BIN)/python tools/seed_coverage.py
+	@sdk-typescript/run generate
+
+cassettes: $(VENV)/.dev ## Records every documented example, as the reference server answers the SDK, for tests without a server.
+	$(BIN)/python tools/cassettes.py
 
 bench: $(VENV)/.dev ## Measures the promises of the performance document on this machine and prints the table.
 	$(BIN)/hookwright-bench $(ARGS)
 
-selftest: $(VENV)/.dev ## Proves the conformance suite: starts broken servers, each of which must fail the cases it names (minutes).
-	cd conformance-tests && ../$(BIN)/hookwright-conformance selftest --target target.example.yaml \
-		--launcher "../$(BIN)/python mutants/launch.py" $(ARGS)
+compare: $(VENV)/.dev ## Installs openai, stripe and svix beside the SDK, compares cost and abilities, writes docs/comparison.md.
+	$(BIN)/python -m hookwright_benchmarks.comparison $(ARGS)
+
+conformance: $(VENV)/.dev ## Runs the conformance suite on all of ours that claims to conform and builds out/conformance/matrix.html (ARGS="--run sqlite"; ARGS=--write renews docs/conformance.md).
+	$(BIN)/python tools/conformance.py $(ARGS)
+
+selftest: $(VENV)/.dev ## Proves the conformance suite: starts broken servers and SDKs, each of which must fail the cases that name it (minutes).
+	cd conformance-tests && ../$(BIN)/python mutants/forks.py ../$(BIN)/hookwright-conformance selftest \
+		--target mutants/target.yaml --launcher "../$(BIN)/python mutants/launch.py" $(ARGS)
+	$(if $(ARGS),,cd conformance-tests && ../$(BIN)/hookwright-conformance selftest \
+		--driver "../$(BIN)/python mutants/sdk_driver.py")
 
 kills: $(VENV)/.dev ## Kills a server under load again and again and checks the history (ARGS="--kills 500").
 	$(BIN)/python -m hookwright_benchmarks.kill_campaign $(ARGS)
 
-faults: $(VENV)/.dev ## Disturbs a whole installation under load in every way, looks for anything lost, writes docs/faults.md (40 minutes; ARGS="--events 20000 --faults 80" for less).
+faults: $(VENV)/.dev ## Disturbs a whole installation under load in every way, looks for anything lost, writes docs/faults.md (50 minutes; ARGS="--faults 100" for a fifth of it).
 	$(BIN)/python -m hookwright_benchmarks.faults --write docs $(ARGS)
 
 verdicts: $(VENV)/.dev ## Sends 100,000 generated requests to a server on SQLite and one on Postgres: equal answers (ARGS="--seed 2").
 	$(BIN)/python -m hookwright_benchmarks.verdicts $(ARGS)
 
+states: $(VENV)/.dev ## Does 100,000 random steps on a server and on a model of it, on SQLite and Postgres: no divergence (ARGS="--steps 5000 --seed 2").
+	$(BIN)/python -m hookwright_benchmarks.states $(ARGS)
+
 clean: ## Removes .venv, caches and build products; never a database.
 	rm -rf $(VENV) out .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache \
-		spec-lint/node_modules
+		spec-lint/node_modules reference-server/tests/libraries/node_modules \
+		sdk-typescript/node_modules sdk-typescript/dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The largest set is resolved first, so that the smaller ones hold the very same versions.

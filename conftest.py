@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+_HERE = Path(__file__).resolve().parent
 
 # A service is present when one of its programs is, on the path or where Debian has it; tests start
 # their own instance of it (tools/service_fixtures.py).
@@ -23,6 +25,12 @@ PROGRAMS = {
     "postgres": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
     "redis": ("redis-server", "valkey-server"),
     "compiler": ("cc",),  # for the clock that jumps
+    "curl": ("curl",),
+    "openssl": ("openssl",),
+    # `make libraries` brings them, and Node where the machine has none.
+    "webhook libraries for Node": (
+        str(_HERE / "reference-server/tests/libraries/node_modules/.installed"),
+    ),
     "browser": ("chromium", "chromium-browser", "google-chrome"),
 }
 _NOT_RUN = "not run, needs "
@@ -31,10 +39,15 @@ _NOT_RUN = "not run, needs "
 _TURNSTILE = Path(__file__)
 _ROOM = Path(__file__).parent
 
-pytest_plugins = ["pytester", "service_fixtures"]
+pytest_plugins = ["pytester", "service_fixtures", "hookwright.testing.plugin"]
 
 # Machines differ in speed: a slow example is no failure. Failing examples are printed in full.
-settings.register_profile("hookwright", deadline=None, print_blob=True)
+settings.register_profile(
+    "hookwright",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("hookwright")
 
 
@@ -48,6 +61,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         with _locked(_TURNSTILE, fcntl.LOCK_EX):
             room.enter_context(_locked(_ROOM, fcntl.LOCK_EX if serial else fcntl.LOCK_SH))
         return (yield)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what others wait for and with what takes longest: it must not form the tail."""
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    marks = [item.get_closest_marker(name) is not None for name in ("serial", "long")]
+    return marks.index(True) if any(marks) else len(marks)
 
 
 @contextmanager

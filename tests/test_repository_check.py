@@ -59,3 +59,14 @@ def test_good_files_pass(tmp_path: Path, name: str, text: str) -> None:
     found = _findings(tmp_path, name, text)
 
     assert [] == found
+
+
+def test_a_symbolic_link_is_found(tmp_path: Path) -> None:
+    """In an sdist it would lead out of it, and pip refuses that."""
+    (tmp_path / "LICENSE").write_text("Do as you like.\n", encoding="utf-8")
+    link = tmp_path / "member-LICENSE"
+    link.symlink_to(tmp_path / "LICENSE")
+
+    [found] = check_repository.findings({Path("member/LICENSE"): link})
+
+    assert "symbolic link" in found

@@ -9,11 +9,12 @@ import pytest
 CONFTEST = Path(__file__).resolve().parent.parent / "conftest.py"
 INI = f"""
     [pytest]
-    addopts = -p no:cacheprovider
+    addopts = -p no:cacheprovider -p no:schemathesis
     pythonpath = {CONFTEST.parent / "tools"}
     markers =
         needs_service(name): needs it
         serial: alone
+        long: early
 """
 SAMPLE = """
     import pytest
@@ -108,3 +109,30 @@ def test_serial_tests_run_alone(pytester: pytest.Pytester, monkeypatch: pytest.M
     starts = [place for place, note in enumerate(notes) if note == "serial in"]
     assert ["serial out"] * 5 == [notes[place + 1] for place in starts]
     assert [0] * 5 == [notes[:place].count("in") - notes[:place].count("out") for place in starts]
+
+
+def test_what_takes_longest_begins_first(pytester: pytest.Pytester) -> None:
+    """Serial tests, then long ones, then the others as they stand in their files."""
+    pytester.makeconftest(CONFTEST.read_text(encoding="utf-8"))
+    pytester.makeini(INI)
+    pytester.makepyfile(
+        """
+        import pytest
+
+        def test_one(): pass
+
+        @pytest.mark.long
+        def test_two(): pass
+
+        @pytest.mark.serial
+        def test_three(): pass
+
+        def test_four(): pass
+        """
+    )
+
+    told = pytester.runpytest_subprocess("--collect-only", "-q").outlines
+
+    assert ["three", "two", "one", "four"] == [
+        line.rpartition("_")[2] for line in told if "::" in line
+    ]

@@ -38,7 +38,7 @@ class Started:
 
     def close(self) -> tuple[int, str]:
         """Close its input; its exit status and what it printed as errors."""
-        _, errors = self.command.communicate(timeout=60)
+        _, errors = self.command.communicate(timeout=240)
         return self.command.returncode, errors
 
     def wait(self) -> tuple[int, str]:
@@ -76,7 +76,7 @@ def _is_gone(line: dict[str, Any]) -> bool:
 
 
 def _wait_until(condition: Callable[[], bool]) -> bool:
-    give_up_at = time.monotonic() + 30
+    give_up_at = time.monotonic() + 120
     while not condition() and time.monotonic() < give_up_at:
         time.sleep(0.02)
     return condition()
@@ -139,7 +139,7 @@ def test_service_ends_with_the_callers_process() -> None:
     )
     with os.fdopen(writer, "w"):
         caller = subprocess.run(
-            [sys.executable, "-c", code], stdin=reader, capture_output=True, check=True, timeout=60
+            [sys.executable, "-c", code], stdin=reader, capture_output=True, check=True, timeout=240
         )
         os.close(reader)
         line = json.loads(caller.stdout)

@@ -16,16 +16,18 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MEMBERS = ("sdk-python", "codegen", "reference-server", "conformance-tests", "benchmarks")
 CALL = "from hookwright import Hookwright; print(Hookwright().apps.create(name='Wheel shop').slug)"
+# What PYTHONPATH names would come before the wheels.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 def _run(*command: str | Path, env: dict[str, str] | None = None) -> str:
     done = subprocess.run(
         [str(part) for part in command],
-        env={**os.environ, **(env or {})},
+        env={**_ENVIRONMENT, **(env or {})},
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=800,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -64,14 +66,36 @@ def test_imports_come_from_the_wheels(installed: Path) -> None:
     assert [] == [path for path in found.split() if str(ROOT) in path]
 
 
+def test_type_checkers_may_read_the_wheels(installed: Path) -> None:
+    """What calls itself typed brings the file without which checkers take it for untyped."""
+    code = (
+        "from importlib.resources import files; "
+        "print(*[files(name).joinpath('py.typed').is_file() for name in "
+        "('hookwright', 'hookwright_server', 'hookwright_conformance')])"
+    )
+
+    shown = _run(installed / "python", "-c", code, env={"PYTHONSAFEPATH": "1"})
+
+    assert "True True True" == shown.strip()
+
+
 @pytest.mark.parametrize(
-    "command", ["hookwright-server", "hookwright-codegen", "hookwright-conformance"]
+    "command", ["hookwright", "hookwright-server", "hookwright-codegen", "hookwright-conformance"]
 )
 def test_commands_explain_themselves(installed: Path, command: str) -> None:
     """Every command is there and has a --help."""
     shown = _run(installed / command, "--help")
 
     assert "usage" in shown.lower()
+
+
+def test_pytest_finds_the_plugin_of_the_wheels(installed: Path, tmp_path: Path) -> None:
+    """The fixtures are there without a word of configuration."""
+    shown = _run(
+        installed / "python", "-m", "pytest", "--fixtures", "--rootdir", tmp_path, tmp_path
+    )
+
+    assert "webhook_receiver -- " in shown
 
 
 def test_server_and_client_of_the_wheels_talk(installed: Path, tmp_path: Path) -> None:
@@ -82,6 +106,7 @@ def test_server_and_client_of_the_wheels_talk(installed: Path, tmp_path: Path) -
             str(installed / "hookwright-server"),
             *("serve", "--json", "--port", "0", "--database", str(tmp_path / "wheel.db")),
         ],
+        env=_ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -92,6 +117,6 @@ def test_server_and_client_of_the_wheels_talk(installed: Path, tmp_path: Path) -
         client = {"HOOKWRIGHT_API_KEY": account["live_key"], "HOOKWRIGHT_BASE_URL": ready["url"]}
         slug = _run(installed / "python", "-c", CALL, env=client)
         process.send_signal(signal.SIGTERM)
-        status = process.wait(60)
+        status = process.wait(240)
 
     assert ("wheel-shop\n", 0) == (slug, status)

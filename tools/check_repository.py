@@ -53,6 +53,8 @@ def tracked_files(root: Path) -> dict[Path, Path]:
 def findings(files: Mapping[Path, Path]) -> Iterator[str]:
     """One sentence for everything wrong with `files`."""
     for name, path in files.items():
+        if path.is_symlink():
+            yield f"{name}: a symbolic link; in an sdist it would lead out of it, copy the file"
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:

@@ -32,7 +32,7 @@ class RunningService:
 
     def stop(self) -> None:
         """End it; a second time does nothing."""
-        self.command.communicate(timeout=60)
+        self.command.communicate(timeout=240)
 
 
 class StartService(Protocol):

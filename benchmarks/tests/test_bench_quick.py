@@ -15,6 +15,8 @@ from hookwright_benchmarks.rig import limit
 from hookwright_benchmarks.suites import SUITES
 from hookwright_benchmarks.suites.plan import BackEnd
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -63,7 +65,7 @@ def test_the_production_form_delivers_beside_the_embedded_one() -> None:
 
 
 @pytest.mark.needs_service("postgres")
-@pytest.mark.parametrize("name", ["depth"])
+@pytest.mark.parametrize("name", ["depth", "order"])
 def test_the_store_is_measured_on_postgres(name: str) -> None:
     """Claims and inserts of the store alone, on Postgres too."""
     rows = quick(name, "production").values()
@@ -92,7 +94,7 @@ def test_a_bare_client_stands_in_for_wrk(tmp_path: Path, monkeypatch: pytest.Mon
     assert "asyncio" in limit.name()
 
 
-@pytest.mark.parametrize("name", ["sdk", "group-commit"])
+@pytest.mark.parametrize("name", ["sdk", "sdk-crowd", "group-commit", "order"])
 def test_other_suites_give_positive_figures(name: str) -> None:
     """Every row of a suite holds one positive value a run."""
     rows = quick(name).values()
@@ -124,6 +126,14 @@ def test_the_command_prints_a_report_as_json() -> None:
 
     assert {"codegen"} == {row.suite for row in Report.from_json(printed).rows}
     assert kept == (ROOT / "benchmarks/results/embedded.json").read_bytes()
+
+
+def test_reads_find_what_they_look_for() -> None:
+    """Analytics and lists answer at both sizes; each list shows as many rows as it should."""
+    rows = quick("reads")
+
+    assert 0 < rows["stats: the larger of these"].measured
+    assert 72 == len([promise for promise in rows if "deliveries in 30 days" in promise])
 
 
 def test_the_help_names_every_suite() -> None:

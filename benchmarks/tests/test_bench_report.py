@@ -114,6 +114,8 @@ def scale_rows() -> list[Row]:
         "finding who waits, 10 endpoints",
         "claim of 500, 10,000 pending",
         "insert at 11,000,000 deliveries ÷ empty",
+        "stats: at 10,000,000 deliveries in 30 days ÷ at 10,000",
+        "stats: the larger of these",
         "1 API, 1 worker: accepted",
         "1 API, 1 worker: delivered",
         *(
@@ -133,6 +135,7 @@ def test_the_scale_document_reckons_with_what_was_measured() -> None:
     assert "| Postgres, log | 2,000 | 200 MB/s ÷ 100 KB |" in text
     assert "| 10 | 93,333 | 2,000 | 173 M | Postgres' log | 1,280 |" in text
     assert "| claim of 500, 10,000 pending |  | 100 |" in text
+    assert 1 == text.count("| stats: at 10,000,000 deliveries in 30 days ÷ at 10,000 |")
 
 
 def test_the_committed_documents_are_rendered_from_the_committed_figures(

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookwright_benchmarks.faults.checker import (
-    VIOLATIONS,
-    Evidence,
-    Fault,
-    Part,
-    ServerError,
-    Transition,
-    judge,
-)
+from hookwright_benchmarks.faults.accounts import StoredDelivery, StoredTask, Task
+from hookwright_benchmarks.faults.checker import VIOLATIONS, Evidence, judge
+from hookwright_benchmarks.faults.keyring import Secret, Signed
+from hookwright_benchmarks.faults.record import Fault, Part, ServerError, Transition
 from hookwright_benchmarks.kill_campaign.history import Publish, Receipt, StoredMessage
 
 ENDPOINTS = ("one", "two")
+ROUTES = {"ordered": ("line",), "held": ("closed",)}
 
 
 def _receipt(endpoint: str, number: int, at: float) -> Receipt:
@@ -61,7 +58,19 @@ def _life(delivery_id: str, writer: str = "worker-a") -> list[Transition]:
     ]
 
 
-def _sound() -> Evidence:
+def _row(endpoint: str, number: int, status: str = "delivered") -> StoredDelivery:
+    made_at = number * 1000
+    return StoredDelivery(
+        id=f"del_{endpoint}_{number}",
+        pair=(endpoint, f"msg_{number}"),
+        status=status,
+        created_at=made_at,
+        completed_at=made_at + 500,
+        attempts=2 if (endpoint, number) == ("one", 10) else 1,
+    )
+
+
+def _bulk() -> Evidence:
     """One message a second; a worker dies at 10.05 while message 10 is under way, and that one
     comes a second time at 21."""
     receipts = [_receipt(e, n, n + 0.15) for n in range(30) if n != 10 for e in ENDPOINTS]
@@ -73,10 +82,68 @@ def _sound() -> Evidence:
         receipts=receipts,
         faults=[_fault(10.05, "worker")],
         messages=[StoredMessage(f"msg_{n}", 2, {"one": 0, "two": 0}) for n in range(30)],
-        attempts={(e, f"msg_{n}"): 2 if n == 10 else 1 for n in range(30) for e in ENDPOINTS},
+        deliveries=[_row(e, n) for n in range(30) for e in ENDPOINTS],
         errors=[],
         transitions=[step for n in range(3) for step in _life(f"dlv_{n}")],
     )
+
+
+def _sound() -> Evidence:
+    """With the bulk: three events in order, three for an endpoint that was disabled (refused, given
+    up, delivered), a replay of message 5, a secret that was rotated."""
+    bulk = _bulk()
+    others = {"ordered": ("line", (40, 41, 42)), "held": ("closed", (50, 51, 52))}
+    replay = replace(_row("one", 5), id="del_again", replay_of="del_one_5")
+    return replace(
+        bulk,
+        routes=ROUTES,
+        closing=frozenset({"closed"}),
+        publishes=[
+            *bulk.publishes,
+            *(
+                replace(
+                    _publish(n, n / 2),
+                    event_name=event,
+                    ordering_key="key" if event == "ordered" else None,
+                )
+                for event, (_, numbers) in others.items()
+                for n in numbers
+            ),
+        ],
+        receipts=[
+            *bulk.receipts,
+            *(_receipt("line", n, n / 2 + 0.2) for n in (40, 41, 42)),
+            replace(_receipt("closed", 50, 25.2), answered_at=None),
+            _receipt("closed", 52, 26.2),
+            _receipt("one", 5, 27.0),
+        ],
+        messages=[
+            *bulk.messages,
+            *(
+                StoredMessage(f"msg_{n}", 1, {endpoint: 0}, event)
+                for event, (endpoint, numbers) in others.items()
+                for n in numbers
+            ),
+        ],
+        deliveries=[
+            *bulk.deliveries,
+            *(_row("line", n) for n in (40, 41, 42)),
+            _row("closed", 50, "failed"),
+            _row("closed", 51, "dead_letter"),
+            _row("closed", 52),
+            replay,
+        ],
+        tasks=[Task("rpl_1", made_at=26_000, delivery_ids=frozenset({"del_one_5"}))],
+        stored_tasks=[
+            StoredTask("rpl_1", "completed", processed=1, replayed=1, skipped=0, total=1)
+        ],
+        signed=[_signed(1100, 0), _signed(1110, 0, 1), _signed(1140, 1)],
+        secrets={"one": [Secret("old", 0, 1000, until=1130), Secret("new", 1100, 1101)]},
+    )
+
+
+def _signed(timestamp: int, *signers: int, at: float = 5.0) -> Signed:
+    return Signed("one", "msg_1", at, timestamp, timestamp, frozenset(signers))
 
 
 def _without(evidence: Evidence, endpoint: str, message_id: str) -> Evidence:
@@ -86,9 +153,28 @@ def _without(evidence: Evidence, endpoint: str, message_id: str) -> Evidence:
 
 
 def _with(evidence: Evidence, receipt: Receipt) -> Evidence:
+    """With an attempt for it as well."""
     pair = (receipt.endpoint, receipt.message_id)
-    attempts = {**evidence.attempts, pair: evidence.attempts.get(pair, 0) + 1}
-    return replace(evidence, receipts=[*evidence.receipts, receipt], attempts=attempts)
+    known = {row.pair for row in evidence.deliveries}
+    rows = [
+        replace(row, attempts=row.attempts + 1) if row.pair == pair else row
+        for row in evidence.deliveries
+    ]
+    if pair not in known:
+        rows.append(replace(_row("", 0), id="del_new", pair=pair))
+    return replace(evidence, receipts=[*evidence.receipts, receipt], deliveries=rows)
+
+
+def _changed(evidence: Evidence, delivery_id: str, **changes: Any) -> Evidence:
+    rows = [
+        replace(row, **changes) if row.id == delivery_id else row for row in evidence.deliveries
+    ]
+    return replace(evidence, deliveries=rows)
+
+
+def _with_task(status: str, replayed: int, processed: int = 1) -> Evidence:
+    task = StoredTask("rpl_1", status, processed, replayed, processed - replayed, total=1)
+    return replace(_sound(), stored_tasks=[task])
 
 
 def _stepped(*steps: Transition) -> Evidence:
@@ -105,7 +191,10 @@ BROKEN: dict[str, Callable[[], Evidence]] = {
     "lost": lambda: _without(_sound(), "two", "msg_29"),
     "stranded": lambda: replace(
         _without(_sound(), "two", "msg_29"),
-        publishes=[*_sound().publishes[:-1], Publish("key-29", "unknown", "digest-29")],
+        publishes=[
+            Publish("key-29", "unknown", "digest-29") if p.key == "key-29" else p
+            for p in _sound().publishes
+        ],
     ),
     "forgotten": lambda: replace(_sound(), messages=_sound().messages[1:]),
     "unexpected": lambda: _with(
@@ -126,9 +215,17 @@ BROKEN: dict[str, Callable[[], Evidence]] = {
         _sound(), messages=[StoredMessage("msg_0", 2, {"one": 0}), *_sound().messages[1:]]
     ),
     "unexplained_duplicates": lambda: _with(_sound(), _receipt("one", 20, 25.0)),
-    "unrecorded_attempts": lambda: replace(
-        _sound(), attempts={**_sound().attempts, ("one", "msg_10"): 1}
+    "unrecorded_attempts": lambda: _changed(_sound(), "del_one_10", attempts=1),
+    "wrong_signers": lambda: replace(_sound(), signed=[_signed(1110, 0)]),
+    "ordering_inversions": lambda: _with(
+        _without(_sound(), "line", "msg_41"), _receipt("line", 41, 23.0)
     ),
+    "ordering_gaps": lambda: _with(
+        _without(_sound(), "line", "msg_41"), replace(_receipt("line", 41, 20.7), answered_at=None)
+    ),
+    "replays_lost": lambda: _with_task("completed", replayed=0),
+    "tasks_stuck": lambda: _with_task("running", replayed=1),
+    "held_lost": lambda: _changed(_sound(), "del_closed_52", status="cancelled"),
     "stale_completions": lambda: _stepped(
         Transition("dlv", "pending", "sending", 1, "worker-a"),
         Transition("dlv", "sending", "pending", 1, "worker-b", taken_back=True),
@@ -156,7 +253,8 @@ def test_a_sound_campaign_has_no_violations() -> None:
     verdict = judge(_sound())
 
     assert {} == verdict.violations
-    assert (61, 1, 6) == (verdict.receipts, verdict.duplicates, verdict.transitions)
+    assert (67, 1, 6) == (verdict.receipts, verdict.duplicates, verdict.transitions)
+    assert (3, 1, 1, 3) == (verdict.ordered, verdict.replays, verdict.tasks, verdict.for_closing)
     assert 1 == len(verdict.counted)
 
 
@@ -215,7 +313,32 @@ def test_errors_are_counted_by_their_cause() -> None:
     verdict = judge(evidence)
 
     assert verdict.sound
-    assert {"postgres": 1, "api": 1, "redis": 0, "nothing": 0} == verdict.errors
+    assert {"postgres": 1, "api": 1, "redis": 0, "worker": 0, "nothing": 0} == verdict.errors
+
+
+@pytest.mark.parametrize(
+    ("asked", "beside", "cause"),
+    [
+        ("POST endpoints/ep_1/rotate-secret", [], "worker"),
+        ("POST endpoints/ep_1/rotate-secret", [_fault(14.5, "redis")], "worker"),
+        ("POST trigger", [_fault(14.5, "redis")], "redis"),
+        ("GET endpoints/ep_1", [], "nothing"),
+        ("POST trigger", [], "nothing"),
+    ],
+)
+def test_a_worker_explains_changes_of_endpoints_alone(
+    asked: str, beside: list[Fault], cause: str
+) -> None:
+    """It may hold an endpoint's row; reading and publishing wait for no worker so long."""
+    evidence = replace(
+        _sound(),
+        errors=[replace(_UNAVAILABLE, asked=asked)],
+        faults=[*_sound().faults, *beside, _fault(14.5, "worker")],
+    )
+
+    errors = judge(evidence).errors
+
+    assert [cause] == [name for name, count in errors.items() if count]
 
 
 def test_a_fault_that_hit_nothing_does_not_count() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -11,10 +12,12 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from hookwright_benchmarks.faults.__main__ import main, stages
-from hookwright_benchmarks.faults.checker import VIOLATIONS, Fault, Verdict
+from hookwright_benchmarks.faults.checker import VIOLATIONS, Verdict
 from hookwright_benchmarks.faults.conductor import Phase, Plan, Result
+from hookwright_benchmarks.faults.record import Fault
 from hookwright_benchmarks.faults.recovery import Recovery
 from hookwright_benchmarks.faults.scorecard import Circumstances, document, markdown, show
+from hookwright_benchmarks.faults.steering import Steered
 from hookwright_benchmarks.results import Machine
 
 FAULT = Fault(
@@ -40,6 +43,10 @@ RESULT = Result(
         counted=(FAULT, FAULT),
         idle=(),
         violations={},
+        ordered=12,
+        replays=6,
+        tasks=3,
+        for_closing=30,
     ),
     by_kind={"worker: SIGKILL": 2},
     accepted=100,
@@ -48,6 +55,8 @@ RESULT = Result(
     statuses={"delivered": 200},
     exit_codes={"worker-a": 0},
     wall_s=9.0,
+    steered=Steered(rotations=5, disabled=Counter(gone=2, failing=1)),
+    calls=20,
 )
 ABOUT = Circumstances(
     date="2026-01-02",
@@ -68,7 +77,12 @@ def test_zeros_have_a_bound() -> None:
     assert 3 / 420 == violations["corrupted"]["upper_bound_95"]
     assert 3 / 800 == violations["stale_completions"]["upper_bound_95"]
     assert 3 / 4 == violations["not_recovered"]["upper_bound_95"]
-    assert 3 / (2 * 111) == violations["errors_by_redis"]["upper_bound_95"]
+    assert 3 / (2 * 131) == violations["errors_by_redis"]["upper_bound_95"]
+    assert 3 / 420 == violations["wrong_signers"]["upper_bound_95"]
+    assert [24, 24] == [violations[f"ordering_{each}"]["of"] for each in ("inversions", "gaps")]
+    assert [12, 6, 60] == [
+        violations[each]["of"] for each in ("replays_lost", "tasks_stuck", "held_lost")
+    ]
 
 
 def test_a_sound_result_can_be_read() -> None:
@@ -84,6 +98,8 @@ def test_a_sound_result_can_be_read() -> None:
     assert "| worker: SIGKILL | 2 |" in page
     assert "seed 7" in page
     assert "Left out: clock jumps" in page
+    assert "| replays, by how many tasks | 6, 3 |" in page
+    assert "enabled again | 3; 1 `failing`; 2 `gone` |" in page
     recovery = told["total"]["recovery_seconds"]
     assert {"count": 2, "p50": 4.0, "p99": 4.0, "max": 4.0} == recovery["all"]
     assert 9.0 == recovery["through_further_faults"]["max"]

@@ -87,6 +87,9 @@ BROKEN: dict[str, History] = {
     "unverified": _with(_SOUND, replace(_receipt("one", 6, 14.0), verified=False, key="")),
     "accepted_twice": _with(_SOUND, replace(_receipt("one", 3, 14.0), message_id="msg_9")),
     "partial_fan_outs": _stored(_SOUND, StoredMessage("msg_1", 2, {"one": 0})),
+    "inversions": replace(
+        _SOUND, publishes=[replace(p, ordering_key="a") for p in reversed(_SOUND.publishes)]
+    ),
     "unexplained_duplicates": _with(_SOUND, _receipt("one", 1, 5.0)),
     "not_resumed": _with(_without(_SOUND, "one", "msg_2"), _receipt("one", 2, 9.9, cut_at=10.001)),
     "not_marked": _stored(_SOUND, StoredMessage("msg_2", 2, {"one": 0, "two": 1})),
@@ -136,6 +139,21 @@ def test_a_kill_explains_duplicates_only_shortly_after_the_answer() -> None:
     verdict = judge(_with(late, _receipt("one", 1, 5.0)))
 
     assert {"unexplained_duplicates"} == verdict.faults.keys()
+
+
+def test_what_a_kill_interrupted_explains_as_many_duplicates() -> None:
+    """A machine that stalls writes down later; the database says which attempts a kill cut off."""
+    late = replace(_SOUND, kills=[*_SOUND.kills, Kill(4.0, "group", publishing=1)])
+    stalled = _stored(late, StoredMessage("msg_1", 2, {"one": 1, "two": 0}))
+    once = judge(_with(stalled, _receipt("one", 1, 5.0)))
+    twice = judge(_with(stalled, _receipt("one", 1, 5.0), _receipt("one", 1, 6.0)))
+    before_any = replace(stalled, kills=_SOUND.kills)
+
+    assert {} == once.faults
+    assert {"unexplained_duplicates"} == twice.faults.keys()
+    assert {"unexplained_duplicates"} == judge(
+        _with(before_any, _receipt("one", 1, 5.0))
+    ).faults.keys()
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from itertools import islice
 
 import pytest
 
+from hookwright_benchmarks.rig.wsgi import Answer
 from hookwright_benchmarks.verdicts.__main__ import run
 from hookwright_benchmarks.verdicts.campaign import compare
 from hookwright_benchmarks.verdicts.requests import Generator, Request
-from hookwright_benchmarks.verdicts.twins import Answer
 
 BODIES = 5_000
 REFUSED = Answer(400, (("x-request-id", "req_1"),), b'{"code": "validation_error"}')
@@ -27,6 +27,7 @@ class Stub:
         return self.odd if request.number == self.number else REFUSED
 
 
+@pytest.mark.long
 @pytest.mark.needs_service("postgres")
 def test_both_back_ends_answer_alike() -> None:
     """Generated requests, hostile or not, get equal answers: status, headers, body; none is 500."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hookwright_codegen.cli import generate
+from hookwright_codegen.cli import TARGETS, generate
 from hookwright_codegen.write import Output, write
 
 TESTS = Path(__file__).parent
@@ -32,7 +32,7 @@ def shop_path() -> Path:
 @pytest.fixture(scope="session")
 def shop_outputs() -> list[Output]:
     """Everything that the targets make of the shop."""
-    return generate(SHOP, ["python_sdk", "server_edge"])
+    return generate(SHOP, list(TARGETS))
 
 
 @pytest.fixture
@@ -76,10 +76,13 @@ def run_cases(tmp_path_factory: pytest.TempPathFactory) -> RunCases:
         folder = tmp_path_factory.mktemp("cases")
         copy = shutil.copy(TESTS / "cases" / cases, folder)
         settings = folder / "pytest.ini"
-        settings.write_text("[pytest]\nfilterwarnings = error\n", encoding="utf-8")
+        # Neither is used, and the second takes a second to import.
+        unused = "-p no:cacheprovider -p no:schemathesis"
+        text = f"[pytest]\nfilterwarnings = error\naddopts = {unused}\n"
+        settings.write_text(text, encoding="utf-8")
         sources = [str(tree / member / "src") for member in ("sdk-python", "reference-server")]
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", settings, copy],
+            [sys.executable, "-m", "pytest", "-q", "-c", settings, copy],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sources)},
             capture_output=True,
             text=True,

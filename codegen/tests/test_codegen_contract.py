@@ -12,11 +12,13 @@ from hookwright_codegen import ir, parser
 from hookwright_codegen.build import build
 from hookwright_codegen.errors import GenerationError
 from hookwright_codegen.load import load
+from hookwright_codegen.targets.python_sdk.backend import render as python_sdk
 
 Document = dict[str, Any]
 Written = Callable[[Mapping[str, Any]], Path]
 Place = tuple[str, ...]
 
+OPERATIONAL = "sdk-python/src/hookwright/_generated/operational.py"
 GONE = object()
 LIST = ("paths", "/v1/shops", "get")
 SCHEMAS = ("components", "schemas")
@@ -121,6 +123,12 @@ def test_a_warning_of_the_parser_fails(
             "parameter `deep` has a type or style",
         ),
         ((*SCHEMAS, "ShopPage", "properties", "data"), GONE, "needs a response with"),
+        ((*SCHEMAS, "TokenAuth", "properties", "token", "x-secret"), GONE, "`token` a secret"),
+        (
+            (*SCHEMAS, "DoorState", "x-deprecated-values"),
+            {"ajar": "Use `open`."},
+            "DoorState: `ajar` is deprecated, but not in its `enum`",
+        ),
     ],
 )
 def test_what_has_no_counterpart_is_refused(
@@ -174,6 +182,19 @@ def test_types_are_resolved(shop: ir.Api) -> None:
     assert ir.Const("token") == field(shop, "TokenAuth", "kind").type
 
 
+def test_webhooks_are_events_with_models(shop_document: Document, written: Written) -> None:
+    """A webhook stands by its event's type for the model of its `data`, which the SDK gets."""
+    data = {"$ref": "#/components/schemas/Shop"}
+    content = {"application/json": {"schema": {"properties": {"data": data}}}}
+    hook = {"post": {"requestBody": {"content": content}, "responses": {}}}
+    spoil(shop_document, ("webhooks",), {"shop.opened": hook})
+
+    api = build(load(written(shop_document)))
+
+    assert {"shop.opened": "Shop"} == api.webhooks
+    assert "'shop.opened': Shop.from_dict" in python_sdk(api).files[OPERATIONAL]
+
+
 def test_what_the_parser_drops_is_joined(shop: ir.Api) -> None:
     """Descriptions, bounds, defaults and extensions come from the document itself."""
     timeout = field(shop, "DoorCreate", "timeout_seconds")
@@ -184,6 +205,12 @@ def test_what_the_parser_drops_is_joined(shop: ir.Api) -> None:
     assert {"minLength": 1, "maxLength": 100} == field(shop, "ShopUpdate", "name").bounds
     assert {"minimum": 1, "maximum": 100000} == field(shop, "ShopUpdate", "rate_limit").bounds
     assert operations["doors.knock"].deprecated
+    assert field(shop, "Shop", "rate_limit").deprecated
+    assert ["open"] == [
+        each.name for each in operations["shops.list"].query_params if each.deprecated
+    ]
+    assert {"stuck": "Use `closed`."} == shop.enums["DoorState"].deprecated
+    assert field(shop, "TokenAuth", "token").secret
     assert (True, None) == (operations["health.live"].public, operations["health.live"].scope)
     assert ("slug_taken",) == operations["shops.create"].errors[1].codes
 

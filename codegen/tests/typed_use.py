@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_type
 
-from hookwright import AsyncHookwright, Hookwright, SyncPage, Unset
+from hookwright import AsyncHookwright, AsyncPage, Hookwright, SyncPage, Unset
 from hookwright.models import App, AppCreated, Delivery, RetryPolicy
 from hookwright_server.http.context import Context
 from hookwright_server.http.edge import params, responses
@@ -30,6 +30,14 @@ def blocking(client: Hookwright) -> None:
         assert_type(delivery.next_attempt_at, datetime | None)
         if delivery.status == "a status of next year":
             print(delivery.extra)  # noqa: T201 - reachable: enums are open in what servers send
+    first = client.deliveries.list("payments")
+    assert_type(first.next_page(), SyncPage[Delivery])
+    for page in first.iter_pages():
+        assert_type(page.data, list[Delivery])
+    renamed = created.evolve(name="Bills", description=None)
+    assert_type(renamed, AppCreated)
+    assert_type(AppCreated.from_json(renamed.to_json()), AppCreated)
+    assert_type(AppCreated.from_dict(renamed.to_dict()), AppCreated)
     policy = RetryPolicy(preset="default")
     assert_type(policy.max_attempts, int | Unset)
     client.apps.update("payments", retry_policy=policy)
@@ -41,6 +49,9 @@ async def not_blocking(client: AsyncHookwright) -> None:
     assert_type(await client.apps.get("payments"), App)
     first = await client.apps.list(limit=2)
     assert_type(first.data, list[App])
+    assert_type(await first.next_page(), AsyncPage[App])
+    async for page in client.apps.list().iter_pages():
+        assert_type(page, AsyncPage[App])
     async for app in client.apps.list():
         assert_type(app, App)
 
@@ -52,6 +63,9 @@ def mistakes(client: Hookwright) -> None:
     client.apps.list(limit="2")  # type: ignore[arg-type]
     client.apps.update("payments", name=None)  # type: ignore[arg-type]
     client.deliveries.list("payments", status=["exploded"])  # type: ignore[list-item]
+    app = client.apps.get("payments")
+    app.evolve(nmae="x")  # type: ignore[call-arg]
+    app.evolve(name=None)  # type: ignore[arg-type]
     client.health  # type: ignore[attr-defined]  # noqa: B018
 
 

@@ -14,7 +14,7 @@ from replacing import replace
 
 from hookwright_server import wiring
 from hookwright_server.http import app as http_app
-from hookwright_server.http.handlers import trigger
+from hookwright_server.http.handlers import events
 from hookwright_server.http.idempotency import Idempotency, Keyed
 from hookwright_server.ids import Ids
 from hookwright_server.services.principal import Principal
@@ -44,7 +44,7 @@ def reserialises_the_payload() -> None:
         again = json.dumps(json.loads(payload), separators=(",", ":"), ensure_ascii=False)
         return Event(payload=again.encode(), **fields)
 
-    replace(trigger, "Event", event)
+    replace(events, "Event", event)
 
 
 def framework_errors_as_html() -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace as changed
 
 from replacing import replace
 
@@ -21,8 +22,8 @@ from hookwright_server.domain.retry_policy import (
 
 Spoil = Callable[[Outcome, Decision, int], Decision]
 Decide = Callable[[Outcome, int, RetryPolicy, int, Callable[[], float]], Decision]
-TOO_EARLY_MS = 150
 AGAIN_MS = 200
+HOUR_MS = 3_600_000
 
 
 def _spoilt(spoil: Spoil) -> Decide:
@@ -70,12 +71,12 @@ def never_retries_network_errors() -> None:
 
 
 def retries_too_early() -> None:
-    """Every retry comes 150 ms before its time."""
+    """Every retry comes after half of its wait."""
 
     def spoil(outcome: Outcome, decision: Decision, now_ms: int) -> Decision:
-        del outcome, now_ms
+        del outcome
         if isinstance(decision, RetryAt):
-            return RetryAt(decision.at_ms - TOO_EARLY_MS)
+            return RetryAt((now_ms + decision.at_ms) // 2)
         return decision
 
     replace(recorder, "decide", _spoilt(spoil))
@@ -95,6 +96,62 @@ def ignores_retry_after() -> None:
         return decide(heard, attempt, policy, now_ms, random)
 
     replace(recorder, "decide", decide_deafly)
+
+
+def _with(change: Callable[[RetryPolicy], RetryPolicy]) -> Decide:
+    def decide_otherwise(
+        outcome: Outcome,
+        attempt: int,
+        policy: RetryPolicy,
+        now_ms: int,
+        random: Callable[[], float],
+    ) -> Decision:
+        return decide(outcome, attempt, change(policy), now_ms, random)
+
+    return decide_otherwise
+
+
+def waits_an_hour_at_most() -> None:
+    """Longer waits are cut."""
+
+    def cut(policy: RetryPolicy) -> RetryPolicy:
+        delays = tuple(min(delay, HOUR_MS) for delay in policy.delays_ms)
+        return changed(policy, delays_ms=delays)
+
+    replace(recorder, "decide", _with(cut))
+
+
+def doubles_beyond_an_hour() -> None:
+    """The preset `exponential` stops at four hours."""
+
+    def double(policy: RetryPolicy) -> RetryPolicy:
+        if policy.delays_ms[:3] != (30_000, 60_000, 120_000):
+            return policy
+        delays = [min(30_000 * 2**n, 4 * HOUR_MS) for n in range(len(policy.delays_ms))]
+        return changed(policy, delays_ms=tuple(delays))
+
+    replace(recorder, "decide", _with(double))
+
+
+def waits_longer_each_minute() -> None:
+    """The preset `linear` waits a minute longer each time."""
+
+    def grow(policy: RetryPolicy) -> RetryPolicy:
+        if policy.delays_ms[:2] != (60_000, 60_000):
+            return policy
+        delays = [60_000 * (n + 1) for n in range(len(policy.delays_ms))]
+        return changed(policy, delays_ms=tuple(delays))
+
+    replace(recorder, "decide", _with(grow))
+
+
+def stretches_waits_too_far() -> None:
+    """Jitter makes waits up to three times as much longer as it may."""
+
+    def stretch(policy: RetryPolicy) -> RetryPolicy:
+        return changed(policy, jitter=policy.jitter * 3)
+
+    replace(recorder, "decide", _with(stretch))
 
 
 def gone_does_not_disable() -> None:

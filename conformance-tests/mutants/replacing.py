@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 
 def replace(where: ModuleType | type, name: str, substitute: object) -> None:
@@ -12,3 +13,12 @@ def replace(where: ModuleType | type, name: str, substitute: object) -> None:
     a mutant that changes nothing would be a lie."""
     getattr(where, name)
     setattr(where, name, substitute)
+
+
+def sound_one(where: ModuleType | type, name: str) -> Any:
+    """What a substitute may call: `where.name` as it is now, private or not."""
+    return getattr(where, name)
+
+
+def nothing(*_: object) -> None:
+    """A substitute that does nothing."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from hookwright_conformance.case import Case, all_cases
 from hookwright_conformance.cli import main
 from hookwright_conformance.plugin import judge
 from hookwright_conformance.requirements import Level, Requirement
-from hookwright_conformance.results import Failure, Result, Results, select
+from hookwright_conformance.results import Failure, Result, Results, select, sizes
 from hookwright_conformance.selftest import Autopsy
 from hookwright_conformance.target import KnownFailure
 
@@ -43,7 +45,7 @@ def test_verdicts(
 
 def test_profiles_are_counted_by_level() -> None:
     """A SHOULD that is not met does not break conformance."""
-    results = Results("1.0", "http://x", "again")
+    results = Results("1.0", "http://x", "again", {"core": 2, "signing": 1})
     results.items = [
         Result(make("a.a"), "passed", 0),
         Result(make("a.b", "should"), "not_met", 0, FAILURE, "note"),
@@ -54,6 +56,38 @@ def test_profiles_are_counted_by_level() -> None:
         "conforms to core 1.0 (1/1 MUST, 0/1 SHOULD)",
         "does not conform to signing 1.0 (0/1 MUST)",
     ] == results.profile_lines()
+
+
+def test_a_part_of_a_profile_is_not_the_profile() -> None:
+    """Passing some of its cases says nothing of the others; failing one says enough."""
+    whole = sizes([make("a.a"), make("a.b"), make("a.c")])
+    results = Results("1.0", "http://x", "again", whole)
+    results.items = [Result(make("a.a"), "passed", 0)]
+    assert (None, ["partial: 1 of 3 run of core 1.0 (1/1 MUST)"]) == told(results)
+
+    results.items.append(Result(make("a.b"), "failed", 0, FAILURE))
+    assert (False, ["does not conform to core 1.0 (1/2 MUST); 2 of 3 run"]) == told(results)
+
+    results.items = [Result(make(name), "passed", 0) for name in ("a.a", "a.b", "a.c")]
+    assert (True, ["conforms to core 1.0 (3/3 MUST)"]) == told(results)
+
+
+def test_what_is_not_run_counts_neither_way() -> None:
+    """The line says how many were, and a case that fails still fails."""
+    results = Results("1.0", "http://x", "again", {"core": 2})
+    results.items = [
+        Result(make("a.a"), "passed", 0),
+        Result(make("a.b"), "not_run", 0, note="target.yaml declares no receiver.tls"),
+    ]
+    assert (True, ["conforms to core 1.0 (1/1 MUST); 1 of 2 run"]) == told(results)
+
+    results.items[0] = Result(make("a.a"), "failed", 0, FAILURE)
+    assert (False, ["does not conform to core 1.0 (0/1 MUST); 1 of 2 run"]) == told(results)
+
+
+def told(results: Results) -> tuple[bool | None, list[str]]:
+    """What a run says of itself."""
+    return results.conforms, results.profile_lines()
 
 
 def test_selection_by_profile_id_and_group() -> None:
@@ -77,7 +111,9 @@ def test_a_mutant_dies_by_all_its_killers_and_spares_the_rest() -> None:
     assert not Autopsy("m", killers, killers | others, 12).proven
 
 
-@pytest.mark.parametrize("command", [[], ["server"], ["list"], ["vectors"], ["selftest"]])
+@pytest.mark.parametrize(
+    "command", [[], ["server"], ["list"], ["vectors"], ["matrix"], ["selftest"]]
+)
 def test_every_command_explains_itself(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,9 +138,21 @@ def test_list_shows_every_case(capsys: pytest.CaptureFixture[str]) -> None:
 def test_vectors_are_printed_and_written(
     capsys: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Both ways give the same document."""
-    path = tmp_path_factory.mktemp("vectors") / "signature.json"
+    """Both ways give the same documents; all of them are told in one."""
+    folder = tmp_path_factory.mktemp("vectors") / "new"
+    assert 0 == main(["vectors", "--out", str(folder)])
+    assert 0 == main(["vectors", "wire"])
+    wire = capsys.readouterr().out
     assert 0 == main(["vectors"])
-    assert 0 == main(["vectors", "--out", str(path)])
+    together = json.loads(capsys.readouterr().out)
+    written = {path.stem: json.loads(path.read_text("utf-8")) for path in folder.iterdir()}
 
-    assert path.read_text(encoding="utf-8") == capsys.readouterr().out
+    assert (folder / "wire.json").read_text(encoding="utf-8") == wire
+    assert together == written
+    assert {"decode", "retry", "signature", "wire"} == set(written)
+
+
+def test_unknown_vectors_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """The error says which there are."""
+    assert 2 == main(["vectors", "retries"])
+    assert "no vectors retries; there are signature, retry, wire" in capsys.readouterr().err

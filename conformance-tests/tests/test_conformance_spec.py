@@ -55,6 +55,40 @@ def test_each_fault_is_named(
     assert says in "; ".join(faults("health.live", status, headers, body))
 
 
+@pytest.mark.parametrize(
+    ("operation", "name", "value", "fits"),
+    [
+        ("apps.get", "X-RateLimit-Limit", "100", True),
+        ("apps.get", "x-ratelimit-limit", "many", False),
+        ("apps.get", "X-RateLimit-Reset", "1.5", False),
+        ("apps.get", "X-RateLimit-Reset", "+1", False),
+        ("apps.create", "Idempotency-Replayed", "true", True),
+        ("apps.create", "Idempotency-Replayed", "yes", False),
+    ],
+)
+def test_headers_have_the_values_of_their_schemas(
+    operation: str, name: str, value: str, fits: bool
+) -> None:
+    """Presence is not enough."""
+    status = {"apps.get": 200, "apps.create": 201}[operation]
+    found = faults(operation, status, [*HEADERS, (name, value)], {})
+    told = [fault for fault in found if fault.lower().startswith(f"the header {name.lower()}: ")]
+
+    assert fits == (not told), found
+
+
+@pytest.mark.parametrize(
+    ("value", "faults_told"),
+    [("1", 0), ("Sun, 22 Nov 2026 10:00:05 GMT", 0), ("-1", 1), ("soon", 1)],
+)
+def test_retry_after_has_the_forms_of_http(value: str, faults_told: int) -> None:
+    """Seconds, as documented, or what a proxy makes of them."""
+    problem = {**PROBLEM, "status": 429, "code": "rate_limited"}
+    found = faults("apps.get", 429, [*PROBLEM_HEADERS, ("Retry-After", value)], problem)
+
+    assert faults_told == len(found), found
+
+
 def test_html_and_broken_json_are_faults() -> None:
     """A body that is not JSON is found, whatever it calls itself."""
     operation = SPEC.operations["health.live"]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hookwright_conformance.certificates import new_authority
 from hookwright_conformance.errors import TargetError
-from hookwright_conformance.target import KnownFailure, load
+from hookwright_conformance.target import KnownFailure, Need, load
 
 EXAMPLE = Path(__file__).parents[1] / "target.example.yaml"
 KEYS = {"HOOKWRIGHT_API_KEY": "hw_live_a", "HOOKWRIGHT_OTHER_API_KEY": "hw_live_b"}
@@ -46,6 +47,70 @@ def test_everything_else_has_a_default(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("https://example.com/webhooks-api/", "https://example.com/webhooks-api"),
+        ("http://[::1]/a/b", "http://[::1]/a/b"),
+        ("http://[2001:db8::1]:8080", "http://[2001:db8::1]:8080"),
+    ],
+)
+def test_a_base_url_may_have_a_path_and_an_ipv6_address(
+    tmp_path: Path, given: str, read: str
+) -> None:
+    """The API's paths are appended to it, so a slash at its end is left out."""
+    assert read == load(write(tmp_path, MINIMAL), {"KEY": "k"}, given).base_url
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "ftp://a",
+        "http://",
+        "http://:80",
+        "http://a:99999",
+        "http://[::1",
+        "http://::1",
+        "http://a/b?c=d",
+        "http://a/b#c",
+        "http://user:password@a",
+        "http://a/b c",
+        "http://ä",
+    ],
+)
+def test_a_base_url_that_is_none_is_refused(tmp_path: Path, given: str) -> None:
+    """Wherever it stands."""
+    with pytest.raises(TargetError, match=r"base_url .* cannot be used"):
+        load(write(tmp_path, MINIMAL), {"KEY": "k"}, given)
+
+
+def test_what_is_not_declared_is_lacking(tmp_path: Path) -> None:
+    """A target has an authority and an IPv6 address when it says so."""
+    authority = tmp_path / "authority.pem"
+    authority.write_bytes(new_authority().pem())
+    keys = {"KEY": "k", "CA": str(authority)}
+    both = 'receiver: {tls: {authority: CA}, ipv6: "::1"}\n'
+    needs: tuple[Need, ...] = ("receiver.tls", "receiver.ipv6")
+
+    found = [load(write(tmp_path, MINIMAL + text), keys) for text in ("", both)]
+    assert [[True, True], [False, False]] == [[one.lacks(need) for need in needs] for one in found]
+    assert not found[0].lacks(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{ipv6: "127.0.0.1"}', "receiver/ipv6"),
+        ("{tls: {authority: NOT_SET}}", "NOT_SET, named under receiver.tls, is not set"),
+        ("{tls: {authority: KEY}}", "k, which KEY names, is not the file of an authority"),
+    ],
+)
+def test_each_mistake_of_the_receiver_is_named(tmp_path: Path, text: str, says: str) -> None:
+    """An address of another kind, a variable that is not set, and one that names no file."""
+    with pytest.raises(TargetError, match=says):
+        load(write(tmp_path, f"{MINIMAL}receiver: {text}\n"), {"KEY": "k"})
+
+
 def test_known_failures_are_found_by_case(tmp_path: Path) -> None:
     """The entry of a case, or None."""
     text = MINIMAL + "known_failures: [{case: a.b, reason: because}]\n"
@@ -69,7 +134,7 @@ def test_a_key_is_never_shown(tmp_path: Path) -> None:
         ("profiles: [core]", '"base_url" is a required property'),
         (MINIMAL + "colour: red", "Additional properties are not allowed"),
         (MINIMAL.replace("core", "everything"), "profiles/0"),
-        (MINIMAL.replace("http://a:1", "a:1"), "base_url"),
+        (MINIMAL.replace("http://a:1", "a:1"), "base_url 'a:1' cannot be used; write http"),
         (MINIMAL + "timing: {slack_seconds: -1}", "timing/slack_seconds"),
         (MINIMAL + "known_failures: [{case: a}]", '"reason" is a required property'),
         (MINIMAL, "the environment variable KEY"),

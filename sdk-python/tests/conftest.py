@@ -22,8 +22,8 @@ def api() -> Iterator[ScriptedApi]:
     api.close()
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=["sync", "async", "aiohttp"])
 def driver(request: pytest.FixtureRequest, api: ScriptedApi) -> Iterator[Driver]:
-    """Both flavours, talking to `api`."""
+    """Every flavour, talking to `api`."""
     with ExitStack() as stack:
         yield Driver(request.param, api.base_url, stack)

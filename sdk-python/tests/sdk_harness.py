@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from hookwright._core.call import Call
 from hookwright._core.client import AsyncCore, SyncCore
@@ -60,9 +60,13 @@ class ScriptedApi:
         self.closing.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._acceptor.join(5)
-        for thread in self._threads:
-            thread.join(5)
+        self._acceptor.join(60)
+        self.join()
+
+    def join(self) -> None:
+        """Wait until all connections so far are done with."""
+        while self._threads:
+            self._threads.pop().join(60)
 
     def _accept(self) -> None:
         while True:
@@ -76,7 +80,7 @@ class ScriptedApi:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection:
-            connection.settimeout(10)
+            connection.settimeout(60)
             request = _read_request(connection)
             if request is None:
                 return
@@ -94,7 +98,8 @@ class ScriptedApi:
 
 def _unscripted() -> bytes:
     body = b'{"code": "unscripted"}'
-    return b"HTTP/1.1 418 Unscripted\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    head = b"HTTP/1.1 418 Unscripted\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+    return head % (len(body), body)
 
 
 def _read_request(connection: socket.socket) -> Received | None:
@@ -114,8 +119,38 @@ def _read_request(connection: socket.socket) -> Received | None:
     return Received(method, target, headers, body)
 
 
+def answer(
+    body: bytes = b"{}", *, status: int = 200, chunked: bool = False, **headers: str
+) -> bytes:
+    """A whole answer, after which the connection is closed."""
+    lines = [f"HTTP/1.1 {status} Reason", "Connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    if chunked:
+        lines.append("Transfer-Encoding: chunked")
+        body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    else:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def dripping(head: bytes, drop: bytes, *, seconds: float = 0.02) -> Step:
+    """Sends `head`, and then `drop` again and again, slowly, for ever."""
+
+    def drip(connection: socket.socket, closing: threading.Event) -> None:
+        connection.sendall(head)
+        while not closing.wait(seconds):
+            connection.sendall(drop)
+
+    return drip
+
+
+def read_request(connection: socket.socket) -> Received | None:
+    """The next request on a connection that a step handles itself."""
+    return _read_request(connection)
+
+
 class Driver:
-    """Calls through the sync or the async core; waits are recorded instead of waited."""
+    """Calls through one of the cores; waits are recorded instead of waited."""
 
     def __init__(self, flavour: str, base_url: str, stack: ExitStack) -> None:
         self.flavour = flavour
@@ -129,16 +164,29 @@ class Driver:
             async_sleep=self._async_sleep,
             new_key=lambda: f"key-{next(numbers)}",
         )
-        settings = settings_from(API_KEY, base_url, {}).with_options(timeout=5)
+        settings = settings_from(API_KEY, base_url, {}).with_options(timeout=60)
         if flavour == "sync":
-            transport = SyncTransport(None, self.runtime.monotonic)
-            self.sync_core = SyncCore(transport, settings, self.runtime)
-            stack.callback(self.sync_core.close)
+            self.sync_transport = SyncTransport(None, self.runtime.monotonic)
+            self.sync_core = SyncCore(self.sync_transport, settings, self.runtime)
+            stack.callback(self.sync_transport.close)
         else:
             self.runner = stack.enter_context(asyncio.Runner())
-            async_transport = AsyncTransport(None, self.runtime.monotonic)
-            self.async_core = AsyncCore(async_transport, settings, self.runtime)
-            stack.callback(lambda: self.runner.run(self.async_core.aclose()))
+            client: Literal["aiohttp"] | None = "aiohttp" if flavour == "aiohttp" else None
+            self.async_transport = AsyncTransport(client, self.runtime.monotonic)
+            self.async_core = AsyncCore(self.async_transport, settings, self.runtime)
+            stack.callback(lambda: self.runner.run(self._close()))
+
+    async def _close(self) -> None:
+        """Leave no socket to the garbage collector."""
+        await self.async_transport.aclose()
+        # What waits to be sent keeps a transport of asyncio open until it notices that the peer
+        # has gone. On a busy machine that is later than the last turn of the loop.
+        selector: Any = getattr(asyncio.get_running_loop(), "_selector")  # noqa: B009
+        deadline = time.monotonic() + 30
+        while len(selector.get_map()) > 1:  # the loop's own pipe
+            assert time.monotonic() < deadline, list(selector.get_map().values())
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
 
     async def _async_sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
@@ -148,6 +196,14 @@ class Driver:
             self.sync_core = self.sync_core.with_options(**options)
         else:
             self.async_core = self.async_core.with_options(**options)
+
+    def point_to(self, base_url: str, **options: Any) -> None:
+        """Send to another address from now on."""
+        settings = settings_from(API_KEY, base_url, {}).with_options(**options)
+        if self.flavour == "sync":
+            self.sync_core = SyncCore(self.sync_transport, settings, self.runtime)
+        else:
+            self.async_core = AsyncCore(self.async_transport, settings, self.runtime)
 
     def request(self, call: Call[Any]) -> Any:
         if self.flavour == "sync":
@@ -164,11 +220,7 @@ class Driver:
         return self.runner.run(first())
 
     def next_page(self, page: Any) -> Any:
-        return (
-            page.get_next_page()
-            if self.flavour == "sync"
-            else self.runner.run(page.get_next_page())
-        )
+        return page.next_page() if self.flavour == "sync" else self.runner.run(page.next_page())
 
     def items(self, call: Call[Any]) -> list[Any]:
         """All items of all pages."""

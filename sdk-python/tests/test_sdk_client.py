@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import socket
+import threading
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -131,6 +134,27 @@ def test_with_options_shares_the_connections(api: ScriptedApi) -> None:
     assert ["1", "1", None] == [request.headers.get("x-a") for request in api.requests]
 
 
+# Sockets of a loop that is closed can only be left to the collector, which says so.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_client_of_an_event_loop_that_is_closed_says_so(api: ScriptedApi) -> None:
+    """A second asyncio.run with the same client is a typed error that says what to do."""
+
+    def stay(connection: socket.socket, closing: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        closing.wait()
+
+    api.steps[:] = [stay]
+    client = AsyncClient("key", base_url=api.base_url, max_retries=0)
+    asyncio.run(client.call())
+
+    with pytest.raises(UsageError, match="make a client in each loop"):
+        asyncio.run(client.call())
+
+    del client
+    gc.collect()
+
+
 def test_a_closed_client_says_so(api: ScriptedApi) -> None:
     """After close, the client and those derived from it refuse to be used."""
     client = Client("key", base_url=api.base_url)
@@ -165,6 +189,31 @@ def test_a_given_http_client_stays_open(api: ScriptedApi) -> None:
         assert "blue" == request.headers["x-team"]
         assert request.headers["user-agent"].startswith("hookwright-python/")
         assert "cookie" not in request.headers
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"timeout": "10"}, "a number of seconds above 0, or None, not '10'"),
+        ({"timeout": httpx.Timeout(10)}, r"a number of seconds .*not Timeout\(timeout=10\)"),
+        ({"timeout": float("nan")}, "a number of seconds above 0, or None, not nan"),
+        ({"timeout": 1e12}, "at most 1000000 seconds, not 1000000000000.0; None waits"),
+        ({"max_retries": "2"}, "max_retries is a whole number of at least 0, not '2'"),
+        ({"api_key": b"secret"}, "the API key is a string, not bytes$"),
+        ({"base_url": httpx.URL("http://h")}, r"a string, not URL\('http://h'\); pass str"),
+        ({"base_url": "http://h/hooks/v1/"}, "not end in /v1, .*pass 'http://h/hooks'"),
+        ({"app_info": ("shop", "2.1")}, "app_info is visible ASCII like 'shop/2.1', not"),
+        ({"extra_headers": [("x", "secret")]}, "a mapping of names to values, .*not list$"),
+        ({"verify": 7}, "verify is True, False, the path .*, not 7"),
+        ({"verify": None}, "verify is True, False, the path .*, not None"),
+        ({"proxy": 7}, "the proxy must be like"),
+    ],
+)
+@pytest.mark.parametrize("flavour", [Hookwright, AsyncHookwright])
+def test_malformed_arguments(flavour: Any, arguments: dict[str, Any], message: str) -> None:
+    """An argument of the wrong type or size is a UsageError with the rule, never a secret."""
+    with pytest.raises(UsageError, match=message):
+        flavour(**{"api_key": "key", "base_url": "http://127.0.0.1", **arguments})
 
 
 def test_the_wrong_kind_of_http_client() -> None:

@@ -45,7 +45,7 @@ def test_errors_survive_copies(kind: type[Exception]) -> None:
     """Every error keeps its type, text and attributes through pickle and deepcopy."""
     error = _example(kind)
 
-    for twin in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
+    for twin in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error), copy.copy(error)):
         assert (type(error), str(error), vars(error)) == (type(twin), str(twin), vars(twin))
 
 
@@ -62,6 +62,31 @@ def test_text_without_a_problem_document() -> None:
     error = errors.InternalServerError(502, body="<html>", headers={"content-type": "text/html"})
 
     assert "502: the answer is not a problem document (text/html); see .body" == str(error)
+
+
+def test_text_of_a_server_is_fit_for_a_terminal() -> None:
+    """What controls a terminal or a log is escaped in the text, and kept in the attributes."""
+    status = errors.NotFoundError(404, detail="no\x1b[2J\n\x9b1mé", request_id="r\x07")
+    response = errors.APIResponseError("200, but \x1b]0;x", status_code=200)
+
+    assert r"404: no\x1b[2J\x0a\x9b1mé (request id r\x07)" == str(status)
+    assert r"200, but \x1b]0;x" == str(response)
+    assert "no\x1b[2J\n\x9b1mé" == status.detail
+
+
+def test_text_of_a_server_reads_as_what_it_is() -> None:
+    """Marks that turn text around, ends of lines and lone surrogates are escaped too."""
+    error = errors.APIResponseError("a\u202eb\u2066c\u2028d\ud800e\u200fé €")
+
+    assert r"a\u202eb\u2066c\u2028d\ud800e\u200fé €" == str(error)
+
+
+def test_an_error_shows_its_text() -> None:
+    """What a debugger or a log shows of an error tells as much as its text."""
+    status = errors.NotFoundError(404, code="not_found", detail="no\nsuch app")
+
+    assert r"NotFoundError('404 not_found: no\\x0asuch app')" == repr(status)
+    assert "UsageError('no key')" == repr(errors.UsageError("no key"))
 
 
 def test_the_docstring_shows_the_whole_tree() -> None:

@@ -36,7 +36,7 @@ def _page(*ids: str, cursor: str | None = None, **more: Any) -> bytes:
 
 def test_iteration_walks_all_pages(driver: Driver, api: ScriptedApi) -> None:
     """Items of all pages come in order; a cursor replaces the offset and keeps the rest."""
-    api.steps = [_page("a", "b", cursor="c/1"), _page(cursor="c2"), _page("c")]
+    api.steps = [_page("a", "b", cursor="c&1"), _page(cursor="c2"), _page("c")]
 
     items = driver.items(LIST)
 
@@ -44,9 +44,29 @@ def test_iteration_walks_all_pages(driver: Driver, api: ScriptedApi) -> None:
     targets = [request.target for request in api.requests]
     assert [
         "/v1/apps?limit=2&offset=4",
-        "/v1/apps?limit=2&cursor=c%2F1",
+        "/v1/apps?limit=2&cursor=c%261",
         "/v1/apps?limit=2&cursor=c2",
     ] == targets
+
+
+def test_iteration_goes_on_over_empty_pages(driver: Driver, api: ScriptedApi) -> None:
+    """An empty page that has more is not the end, not even when it is the first."""
+    api.steps = [_page(cursor="c1"), _page(cursor="c2"), _page("a", cursor="c3"), _page()]
+
+    items = driver.items(LIST)
+
+    assert ["a"] == items
+    assert 4 == len(api.requests)
+
+
+def test_an_empty_page_is_true(driver: Driver, api: ScriptedApi) -> None:
+    """`if page:` skips no page that others follow; a page has no length, as it is no whole list."""
+    api.steps = [_page(cursor="c1"), _page("a")]
+
+    page: object = driver.page(LIST)
+
+    assert page
+    assert not hasattr(page, "__len__")
 
 
 def test_pages_one_by_one(driver: Driver, api: ScriptedApi) -> None:
@@ -82,12 +102,49 @@ def test_failed_page_is_retried(driver: Driver, api: ScriptedApi) -> None:
     assert [0.5] == driver.sleeps
 
 
-def test_endless_cursor_is_an_error(driver: Driver, api: ScriptedApi) -> None:
-    """A page that leads to itself ends in an error, not in an endless loop."""
+def test_a_lost_cursor_is_a_typed_error(driver: Driver, api: ScriptedApi) -> None:
+    """What the server says of a cursor is raised as of any call, after the items before it."""
+    problem = b'{"code": "validation_error", "errors": [{"pointer": "query/cursor"}]}'
+    refused = b"HTTP/1.1 400 Bad\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+    api.steps = [_page("a", cursor="c1"), refused % (len(problem), problem)]
+    first = driver.page(LIST)
+
+    with pytest.raises(errors.BadRequestError) as caught:
+        driver.next_page(first)
+
+    assert (["a"], "c1") == (first.data, first.next_cursor)
+    assert ("validation_error", "query/cursor") == (
+        caught.value.code,
+        caught.value.errors[0].pointer,
+    )
+
+
+def test_a_page_can_be_walked_again(driver: Driver, api: ScriptedApi) -> None:
+    """Going through a page does not use it up."""
+    api.steps = [_page("a", cursor="c1"), _page("b"), _page("b")]
+    first = driver.page(LIST)
+
+    assert [["b"], ["b"]] == [driver.next_page(first).data for _ in range(2)]
+
+
+@pytest.mark.parametrize("cursors", [["c1", "c1"], ["c1", "c2", "c1"]])
+def test_endless_cursor_is_an_error(cursors: list[str], driver: Driver, api: ScriptedApi) -> None:
+    """Pages that lead in a circle end in an error, not in an endless loop."""
+    api.steps = [_page("a", cursor=cursor) for cursor in cursors]
+
+    with pytest.raises(errors.APIResponseError, match="next_cursor is one that led"):
+        driver.items(LIST)
+
+    assert len(cursors) == len(api.requests)
+
+
+def test_a_next_page_that_is_the_same(driver: Driver, api: ScriptedApi) -> None:
+    """One by one, too, a page does not lead to itself."""
     api.steps = [_page("a", cursor="c1"), _page("a", cursor="c1")]
+    second = driver.next_page(driver.page(LIST))
 
     with pytest.raises(errors.APIResponseError, match="cursor that led to it"):
-        driver.items(LIST)
+        driver.next_page(second)
 
 
 @pytest.mark.parametrize(

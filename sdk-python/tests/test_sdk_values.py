@@ -8,8 +8,10 @@ import pickle
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -120,6 +122,13 @@ def test_json_value_refuses() -> None:
             json_value(value)
 
 
+@pytest.mark.parametrize("value", [Decimal("9.90"), UUID(int=7)])
+def test_json_value_names_the_next_step(value: Any) -> None:
+    """Numbers and ids that JSON has no form for are refused with what to send instead."""
+    with pytest.raises(UsageError, match=rf"{type(value).__name__}\('.*'\); send str\(value\)$"):
+        json_value({"total": value})
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -140,6 +149,15 @@ def test_delay_bounds(done: int, chance: float, retry_after: float | None) -> No
 
     assert delay is not None
     assert (retry_after or 0) <= delay <= max(8.0, retry_after or 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("7", 7.0), (" 7 ", 7.0), ("7.0", 7.0), ("7.5", 8.0), ("0.01", 1.0), ("7.5s", None)],
+)
+def test_retry_after_in_seconds(text: str, expected: float | None) -> None:
+    """A number of seconds is one; a fraction, which some servers send, is rounded up."""
+    assert expected == retry.retry_after_seconds(text, 40.0)
 
 
 @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
@@ -176,7 +194,7 @@ def test_any_retry_after_is_read_or_ignored(text: str) -> None:
 def test_missing_settings_are_named(environ: Mapping[str, str], message: str) -> None:
     """A missing or broken setting is a UsageError that names the variable, never the key."""
     with pytest.raises(UsageError, match=message):
-        settings_from(None, None, {}, environ)
+        settings_from(None, None, {}, environ=environ)
 
 
 @pytest.mark.parametrize(
@@ -203,14 +221,14 @@ def test_missing_settings_are_named(environ: Mapping[str, str], message: str) ->
 def test_wrong_base_urls_are_refused(url: str) -> None:
     """A base URL is scheme, host, perhaps a port and a path, and nothing else."""
     with pytest.raises(UsageError, match="base URL"):
-        settings_from("k", url, {}, {})
+        settings_from("k", url, {}, environ={})
 
 
 def test_base_url_may_have_a_path() -> None:
     """Arguments win over the environment, and a closing slash does not matter."""
     environ = {"HOOKWRIGHT_API_KEY": "other", "HOOKWRIGHT_BASE_URL": "http://other"}
 
-    settings = settings_from("k", "https://h:8443/hooks/", {"x-a": "1"}, environ)
+    settings = settings_from("k", "https://h:8443/hooks/", {"x-a": "1"}, environ=environ)
 
     assert "https://h:8443/hooks" == settings.base_url
     assert ("Bearer k", "1") == (settings.headers["authorization"], settings.headers["x-a"])

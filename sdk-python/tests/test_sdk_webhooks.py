@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import standardwebhooks
@@ -283,6 +283,19 @@ def test_wrong_secrets(secret: Any) -> None:
         Webhook(secret)
 
     assert "AAAA" not in str(caught.value)
+
+
+def test_a_secret_in_bytes() -> None:
+    """A secret that was not decoded is called what it is."""
+    with pytest.raises(InvalidSecretError, match=r"^a secret is a string, not bytes$"):
+        Webhook(cast("Any", b"whsec_AAAA"))
+
+
+@pytest.mark.parametrize("seconds", ["300", None, -1, True, float("nan")])
+def test_wrong_tolerances(seconds: Any) -> None:
+    """A tolerance that is no number of seconds is a UsageError that names it."""
+    with pytest.raises(UsageError, match=f"tolerance_seconds is a number .*, not {seconds!r}"):
+        _webhook(tolerance_seconds=seconds)
 
 
 @pytest.mark.parametrize(

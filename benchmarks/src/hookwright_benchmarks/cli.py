@@ -38,7 +38,7 @@ _BACK_ENDS: dict[str, tuple[BackEnd, ...]] = {
     type=click.Choice(list(_BACK_ENDS)),
     default="both",
     show_default=True,
-    help="SQLite in one process, or Postgres and Redis with `api` and `worker`.",
+    help="`serve` on SQLite, or Postgres and Redis with `api` and `worker`.",
 )
 @click.option(
     "--only",
@@ -83,7 +83,7 @@ def main(
 
 def default_suites(back_end: BackEnd) -> tuple[str, ...]:
     """What a full run measures."""
-    left_out = ("scale",) if back_end == "embedded" else ("scale", *WITHOUT_SERVER)
+    left_out = ("reads", "scale", *(() if back_end == "embedded" else WITHOUT_SERVER))
     return tuple(name for name in SUITES if name not in left_out)
 
 

@@ -43,10 +43,10 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, question: Mapping[str, Any]) -> Any:
-        """Send one line and return the answer."""
+    def ask(self, question: Mapping[str, Any], timeout_s: float = 600.0) -> Any:
+        """Send one line and return the answer. Raises ChildFailed."""
         self.tell(question)
-        return self.answer()
+        return self.answer(timeout_s)
 
     def tell(self, message: Mapping[str, Any]) -> None:
         """Send one line that is not answered."""
@@ -116,9 +116,12 @@ def pss_bytes(pid: int) -> int:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that `pid` started."""
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return [int(word) for word in text.split()]
+    """The processes that `pid` started, whichever of its threads did."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread ended meanwhile
+            found += map(int, (task / "children").read_text(encoding="ascii").split())
+    return found
 
 
 def family_cpu_seconds(pid: int) -> float:

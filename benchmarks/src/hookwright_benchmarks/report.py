@@ -22,7 +22,7 @@ _FORMS = {
     "embedded": """\
 ## Embedded form
 
-`hookwright-server serve`: two processes, one SQLite file with `synchronous=FULL`.""",
+`hookwright-server serve`: three processes, one SQLite file with `synchronous=FULL`.""",
     "production": """\
 ## Production form
 

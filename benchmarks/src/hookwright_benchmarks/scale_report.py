@@ -38,7 +38,17 @@ _HISTORY = """\
 
 Finished deliveries stay until their retention ends. What is pending has indexes of its own, so
 that neither claims nor results touch the history; an insert does, at the end of each index.
-Pages are read by id. `stats` and `timeseries` do not exist yet, so they were not measured."""
+Pages are read by id."""
+_READING = """\
+## Reading
+
+Two databases that differ in nothing but how many deliveries lie in the same 30 days, at the same 20
+endpoints and events: all that analytics answers, and a page of 50 of each list by each filter.
+
+A list walks an index from its newest row, so a filter that has no index of its own (events;
+statuses other than `failed` and `dead_letter`) costs what it walks past: the more, the rarer what
+is sought."""
+_IN_30_DAYS = " deliveries in 30 days ÷ "
 _PROCESSES_TEXT = """\
 ## Processes
 
@@ -76,14 +86,21 @@ def markdown(embedded: Report, production: Report) -> str:
     """The document; equal reports give equal text."""
     parts = [
         _INTRODUCTION,
-        _lines(report.conditions(production)),
+        _lines(_conditions(embedded, production)),
         f"{_ENDPOINTS}\n\n{_section((embedded, production), 'endpoints')}",
         f"{_BACKLOG}\n\n{_section((embedded, production), 'pending')}",
         f"{_HISTORY}\n\n{_history(embedded, production)}",
+        *_reading(embedded, production),
         _processes(production),
         _arithmetic(production),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _conditions(embedded: Report, production: Report) -> Iterator[str]:
+    yield from report.conditions(production)
+    if embedded.commit != production.commit:
+        yield f"- The figures of SQLite: on {embedded.date} at commit {embedded.commit}."
 
 
 def _lines(lines: Iterator[str]) -> str:
@@ -108,9 +125,21 @@ def _history(*reports: Report) -> str:
         row
         for each in reports
         for row in each.rows
-        if " deliveries ÷ " in row.promise or row.promise.startswith("the larger of these")
+        if _IN_30_DAYS not in row.promise
+        and (" deliveries ÷ " in row.promise or row.promise.startswith("the larger of these"))
     ]
     return _lines(report.table(rows))
+
+
+def _reading(*reports: Report) -> Iterator[str]:
+    rows = [
+        row
+        for each in reports
+        for row in each.rows
+        if _IN_30_DAYS in row.promise or row.promise.endswith(": the larger of these")
+    ]
+    if rows:
+        yield f"{_READING}\n\n{_lines(report.table(rows))}"
 
 
 def _processes(production: Report) -> str:

@@ -27,6 +27,8 @@ BOUNDS = (
     "x-max-bytes",
 )
 IDEMPOTENCY_HEADER = "Idempotency-Key"
+SECRET_NAMES = frozenset({"key", "password", "private_key", "secret", "signing_secret", "token"})
+"""Fields whose values are likely to be secret; the contract must say whether they are."""
 
 
 def build(document: Raw) -> ir.Api:
@@ -38,7 +40,12 @@ def build(document: Raw) -> ir.Api:
     parsed = parse(document)
     schemas: Raw = document.get("components", {}).get("schemas", {})
     enums = {
-        name: ir.Enum(name, tuple(schema["enum"]), str(schema.get("description", "")).strip())
+        name: ir.Enum(
+            name,
+            tuple(schema["enum"]),
+            str(schema.get("description", "")).strip(),
+            _deprecated_values(name, schema),
+        )
         for name, schema in schemas.items()
         if schema.get("type") == "string" and "enum" in schema
     }
@@ -52,7 +59,29 @@ def build(document: Raw) -> ir.Api:
         models=models,
         enums=enums,
         document=document,
+        webhooks={event: _webhook(document, raw) for event, raw in _webhooks(document)},
     )
+
+
+def _webhooks(document: Raw) -> Iterable[tuple[str, Raw]]:
+    found: Raw = document.get("webhooks", {})
+    return found.items()
+
+
+def _webhook(document: Raw, raw: Raw) -> str:
+    """The name of the model of its body's `data`."""
+    content = raw["post"]["requestBody"]["content"]["application/json"]
+    body = load.resolve(document, content["schema"])
+    reference: str = body["properties"]["data"]["$ref"]
+    return reference.rpartition("/")[2]
+
+
+def _deprecated_values(name: str, schema: Raw) -> dict[str, str]:
+    found: dict[str, str] = dict(schema.get("x-deprecated-values", {}))
+    unknown = sorted(found.keys() - set(schema["enum"]))
+    if unknown:
+        raise GenerationError([f"{name}: `{unknown[0]}` is deprecated, but not in its `enum`"])
+    return found
 
 
 def _model(document: Raw, name: str, fields: Iterable[ParsedField], parsed: Parsed) -> ir.Model:
@@ -81,6 +110,8 @@ def _properties(document: Raw, schema: Raw) -> dict[str, Raw]:
 
 def _field(document: Raw, parsed: ParsedField, raw: Raw, all_parsed: Parsed) -> ir.Field:
     resolved = load.resolve(document, raw)
+    if parsed.name in SECRET_NAMES and "x-secret" not in resolved:
+        raise GenerationError([f"is `{parsed.name}` a secret? Say `x-secret: true` or `false`"])
     return ir.Field(
         name=parsed.name,
         python_name=names.identifier(parsed.name),
@@ -90,6 +121,9 @@ def _field(document: Raw, parsed: ParsedField, raw: Raw, all_parsed: Parsed) -> 
         bounds=_bounds(resolved),
         default=resolved.get("default"),
         has_default="default" in resolved,
+        deprecated=bool(resolved.get("deprecated")),
+        secret=bool(resolved.get("x-secret")),
+        example=resolved.get("example"),
     )
 
 
@@ -202,7 +236,7 @@ def _fields(
     found: list[ir.Field] = []
     for (where, name), parameter in raw.items():
         if where == place:
-            schema = {**parameter["schema"], **_only_text(parameter)}
+            schema = {**parameter["schema"], **_of_parameter(parameter)}
             field = _field(document, by_name[name], schema, all_parsed)
             _require_text(operation_id, field, parameter)
             found.append(field)
@@ -222,8 +256,13 @@ def _require_text(operation_id: str, field: ir.Field, parameter: Raw) -> None:
         )
 
 
-def _only_text(parameter: Raw) -> dict[str, Any]:
-    return {"description": parameter["description"]} if "description" in parameter else {}
+def _of_parameter(parameter: Raw) -> dict[str, Any]:
+    """What stands beside a parameter's schema and not in it."""
+    return {
+        keyword: parameter[keyword]
+        for keyword in ("description", "deprecated", "example")
+        if keyword in parameter
+    }
 
 
 def _success(
@@ -244,7 +283,12 @@ def _body(document: Raw, operation_id: str, raw: Raw, found: ParsedOperation) ->
     if not isinstance(found.body, ir.ModelRef):
         raise GenerationError([f"{operation_id}: the request body is not a named object"])
     resolved = load.resolve(document, raw["requestBody"])
-    return ir.Body(found.body.name, required=bool(resolved.get("required")))
+    shown: Raw = resolved["content"]["application/json"].get("examples", {})
+    return ir.Body(
+        found.body.name,
+        required=bool(resolved.get("required")),
+        example=next((each["value"] for each in shown.values()), None),
+    )
 
 
 def _page_item(

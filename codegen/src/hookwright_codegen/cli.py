@@ -11,11 +11,12 @@ from hookwright_codegen import ir
 from hookwright_codegen.build import build
 from hookwright_codegen.errors import GenerationError
 from hookwright_codegen.load import load
-from hookwright_codegen.targets import python_sdk, server_edge
+from hookwright_codegen.targets import python_sdk, reference_docs, server_edge
 from hookwright_codegen.write import Output, differences, finish, write
 
 TARGETS: dict[str, Callable[[ir.Api], Output]] = {
     "python_sdk": python_sdk.render,
+    "reference_docs": reference_docs.render,
     "server_edge": server_edge.render,
 }
 
@@ -32,7 +33,7 @@ def generate(spec: Path, targets: Sequence[str]) -> list[Output]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the result is the process's exit status (1: a difference or an error)."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     root: Path = options.root
     spec: Path = options.spec or root / "openapi.yaml"
     try:
@@ -61,9 +62,11 @@ def _check(root: Path, outputs: list[Output]) -> int:
     return 1 if found else 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """What the command line may hold."""
     parser = argparse.ArgumentParser(
-        prog="hookwright-codegen", description="openapi.yaml to the SDKs and the server's edge."
+        prog="hookwright-codegen",
+        description="openapi.yaml to the SDKs, the API reference and the server's edge.",
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     command = commands.add_parser("generate", help="rebuild the generated code, or compare it")

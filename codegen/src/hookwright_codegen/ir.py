@@ -81,6 +81,11 @@ class Field:
     """Keywords of the contract that narrow the type: `minimum`, `maxLength`, …"""
     default: Any = None
     has_default: bool = False
+    deprecated: bool = False
+    secret: bool = False
+    """Whether no log may show the value (`x-secret`)."""
+    example: Any = None
+    """What a call in documentation gives; None for a name that stands for the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,8 @@ class Enum:
     name: str
     values: tuple[str, ...]
     description: str
+    deprecated: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Values that should no longer be used, each with what to do instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,8 @@ class ErrorResponse:
 class Body:
     model: str
     required: bool
+    example: Mapping[str, Any] | None = None
+    """The first request that the contract shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +164,8 @@ class Api:
     enums: Mapping[str, Enum]
     document: Mapping[str, Any]
     """The contract as it was read: for what a target needs verbatim."""
+    webhooks: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The types of events that the service publishes itself, with the models of their `data`."""
 
     @property
     def operations(self) -> tuple[Operation, ...]:

@@ -43,6 +43,9 @@ def docstring(text: str, indent: int) -> str:
     safe = text.strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     lines: list[str] = []
     for number, line in enumerate(safe.split("\n")):
+        if line.lstrip().startswith((">>> ", "... ")):
+            lines.append(line)  # code, which a break would spoil
+            continue
         lines += _wrapped(line, LINE_LENGTH - indent, quotes=3 if number == 0 else 0)
     if len(lines) == 1 and indent + len(lines[0]) + 6 <= LINE_LENGTH and lines[0][-1:] != '"':
         return f'"""{lines[0]}"""'

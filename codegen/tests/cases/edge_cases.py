@@ -15,6 +15,7 @@ gate: Any = import_module("hookwright_server.http.edge.gate")
 operations: Any = import_module("hookwright_server.http.edge.operations")
 params: Any = import_module("hookwright_server.http.edge.params")
 requests: Any = import_module("hookwright_server.http.edge.requests")
+responses: Any = import_module("hookwright_server.http.edge.responses")
 routes: Any = import_module("hookwright_server.http.edge.routes")
 errors: Any = import_module("hookwright_server.http.edge.errors")
 
@@ -183,6 +184,15 @@ def test_request_models_tell_absent_from_null() -> None:
         "HTTP://Example.com"
         == requests.DoorCreate.model_validate({"url": "HTTP://Example.com"}).url
     )
+
+
+def test_a_member_may_be_called_like_a_keyword() -> None:
+    """Python's name has an underscore, JSON's has none."""
+    policy = requests.RetryPolicy.model_validate({"from": "other"})
+
+    assert "other" == policy.from_
+    assert {"from": "other"} == policy.model_dump(exclude_unset=True, by_alias=True)
+    assert "from" in responses.RetryPolicy.__annotations__
 
 
 def test_the_table_says_what_the_dispatcher_needs() -> None:

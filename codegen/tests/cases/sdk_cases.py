@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import inspect
 import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from threading import Thread
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -116,7 +118,7 @@ def test_create_sends_only_what_was_given(peer: Peer, client: Any) -> None:
     assert {"name": "One", "description": None, "retry": {"preset": "none"}} == body
     assert "k" == headers["idempotency-key"]
     assert "s" == created.signing_secret
-    assert "signing_secret" not in repr(created)
+    assert "signing_secret=***" in repr(created)
 
 
 def test_a_post_without_a_key_gets_a_random_one(peer: Peer, client: Any) -> None:
@@ -143,10 +145,11 @@ def test_queries_are_encoded(peer: Peer, client: Any) -> None:
     """Lists repeat their name, booleans are lower case, instants are UTC."""
     peer.answers += [(200, {"data": [], "has_more": False, "next_cursor": None})] * 2
 
-    client.doors.list("one", limit=2, state=["open", "stuck"])
-    client.shops.list(open=True, after=datetime(2026, 1, 1, tzinfo=UTC))
+    client.doors.list("one", limit=2, state=["open", "closed"])
+    with pytest.warns(DeprecationWarning, match="`open`"):
+        client.shops.list(open=True, after=datetime(2026, 1, 1, tzinfo=UTC))
 
-    assert "/v1/apps/one/doors?limit=2&state=open&state=stuck" == peer.asked[0][1]
+    assert "/v1/apps/one/doors?limit=2&state=open&state=closed" == peer.asked[0][1]
     assert "/v1/shops?after=2026-01-01T00%3A00%3A00.000Z&open=true" == peer.asked[1][1]
 
 
@@ -186,18 +189,121 @@ def test_delete_gives_none(peer: Peer, client: Any) -> None:
     assert client.shops.delete("one") is None
 
 
-def test_deprecated_operations_warn(peer: Peer, client: Any) -> None:
-    """A deprecated operation warns at the line of the caller."""
-    peer.answers.append((200, DOOR))
+PAGE: dict[str, Any] = {"data": [], "has_more": False, "next_cursor": None}
+OLD_RETRY = models.RetryPolicy(preset="none", from_="two")
+OLD_CALLS: list[tuple[str, str, object, Callable[[Any], Any]]] = [
+    (
+        "an operation",
+        "doors.knock is deprecated: Superseded by `trigger.send`.",
+        DOOR,
+        lambda client: client.doors.knock("one", "door_1"),
+    ),
+    (
+        "an argument",
+        "the argument `open` of shops.list is deprecated: Only open (or only closed) shops.",
+        PAGE,
+        lambda client: client.shops.list(open=True),
+    ),
+    (
+        "a value of a list",
+        "the value `stuck` of DoorState is deprecated: Use `closed`.",
+        PAGE,
+        lambda client: client.doors.list("one", state=["stuck", "open", "stuck"]),
+    ),
+    (
+        "a value",
+        "the value `stuck` of DoorState is deprecated: Use `closed`.",
+        DOOR,
+        lambda client: client.doors.create("one", url="https://a", state="stuck"),
+    ),
+    (
+        "a member of a model",
+        "`from` of RetryPolicy is deprecated: Where it was copied from.",
+        SHOP,
+        lambda client: client.shops.update("one", retry=OLD_RETRY),
+    ),
+    (
+        "a member of a mapping",
+        "`from` of RetryPolicy is deprecated: Where it was copied from.",
+        SHOP,
+        lambda client: client.shops.update("one", retry={"from": "two"}),
+    ),
+]
 
-    with pytest.warns(DeprecationWarning, match=r"doors\.knock is deprecated") as caught:
-        client.doors.knock("one", "door_1", times=2)
 
-    assert __file__ == caught[0].filename
+def at(caught: list[warnings.WarningMessage]) -> list[tuple[str, str, int]]:
+    """What was warned of, where."""
+    return [(str(each.message), each.filename, each.lineno) for each in caught]
 
 
 @pytest.mark.parametrize(
-    "malformed", [{}, [], None, {**SHOP, "created_at": "soon"}, {**SHOP, "created_at": 5}]
+    ("message", "answer", "call"), [each[1:] for each in OLD_CALLS], ids=[c[0] for c in OLD_CALLS]
+)
+def test_what_is_deprecated_warns_once(
+    peer: Peer, client: Any, message: str, answer: object, call: Callable[[Any], Any]
+) -> None:
+    """The one warning of a call names what is old and stands at the line of the caller."""
+    peer.answers.append((200, answer))
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call(client)
+
+    assert [(message, __file__, call.__code__.co_firstlineno)] == at(caught)
+
+
+@pytest.mark.parametrize(
+    ("message", "answer", "call"), [each[1:] for each in OLD_CALLS], ids=[c[0] for c in OLD_CALLS]
+)
+def test_what_is_deprecated_warns_when_a_task_is_made(
+    peer: Peer, message: str, answer: object, call: Callable[[Any], Any]
+) -> None:
+    """The async client warns where the call stands, also when something else runs it."""
+    peer.answers.append((200, answer))
+
+    async def calls() -> None:
+        async with hookwright.AsyncHookwright("hw_test_key", base_url=peer.url) as client:
+            pending = call(client)
+            # A page is no coroutine, but can be awaited in one.
+            await asyncio.wait_for(pending, 30)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        asyncio.run(calls())
+
+    assert [(message, __file__, call.__code__.co_firstlineno)] == at(caught)
+
+
+def test_reading_a_deprecated_field_warns() -> None:
+    """Receiving it, comparing, copying, setting and sending it back do not."""
+    shop = models.Shop.from_dict({**SHOP, "retry": {"from": "two"}})
+    assert {**SHOP, "retry": {"from": "two"}} == shop.to_dict()
+    assert shop == pickle.loads(pickle.dumps(shop)) == shop.evolve(rate_limit=5)
+    assert "rate_limit=5" in repr(shop)
+
+    with pytest.warns(DeprecationWarning, match="`rate_limit` of Shop is deprecated: A") as caught:
+        limit = shop.rate_limit
+    with pytest.warns(DeprecationWarning, match="`from` of RetryPolicy") as inner:
+        origin = shop.retry.from_
+    shop.rate_limit = 6
+
+    assert (5, "two", 6) == (limit, origin, shop.to_dict()["rate_limit"])
+    assert [__file__, __file__] == [caught[0].filename, inner[0].filename]
+
+
+def test_deprecations_are_told_to_type_checkers() -> None:
+    """The decorator keeps name, text and signature of what it marks."""
+    resources: Any = import_module("hookwright._generated.resources.doors")
+
+    for kind in (resources.Doors, resources.AsyncDoors):
+        assert "knock" == kind.knock.__name__
+        assert "Deprecated." in kind.knock.__doc__
+        assert "times" in inspect.signature(kind.knock).parameters
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [{}, [], None, {**SHOP, "id": 5}, {**SHOP, "created_at": "soon"}, {**SHOP, "created_at": 5}],
 )
 def test_a_malformed_body_is_an_api_error(peer: Peer, client: Any, malformed: object) -> None:
     """What is not the documented object becomes APIResponseError, never a bare KeyError."""
@@ -245,6 +351,143 @@ def test_an_absent_field_stays_absent() -> None:
         assert "closed_at" not in each.to_dict()
 
 
+@pytest.mark.parametrize(
+    "auth", [{"kind": "mtls", "cert": {"deep": [1, None]}}, {}, {"kind": None}, {"kind": ["basic"]}]
+)
+def test_unknown_variants_survive_anywhere(auth: dict[str, Any]) -> None:
+    """Alone, in lists, without a tag or with an odd one: a dict tells that it is unknown."""
+    data = {**DOOR, "auth": auth, "spare_auths": [auth, {"kind": "basic", "user": "u", "x": 1}]}
+
+    door = models.Door.from_dict(data)
+
+    assert isinstance(door.auth, dict)
+    assert [dict, models.BasicAuth] == [type(each) for each in door.spare_auths]
+    assert door.state in get_args(models.DoorState)
+    assert data == models.Door.from_json(door.to_json()).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"description": 5}, "description is of type int, not str"),
+        ({"active": 1}, "active is of type int, not bool"),
+        ({"rate_limit": True}, "rate_limit is of type bool, not int"),
+        ({"rate_limit": 5.5}, "rate_limit is of type float, not int"),
+        ({"metadata": []}, "metadata is of type list, not dict"),
+        ({"retry": {"preset": "none", "jitter": "0.5"}}, "jitter is of type str, not float or int"),
+    ],
+)
+def test_values_of_another_type_are_usage_errors(changed: dict[str, Any], message: str) -> None:
+    """A value that has not the documented type is named, and not kept to fail later."""
+    with pytest.raises(hookwright.UsageError, match=message):
+        models.Shop.from_dict({**SHOP, **changed})
+
+
+def test_numbers_in_another_form_are_taken() -> None:
+    """JSON knows no integers: 5.0 is one, and 1 is a number."""
+    shop = models.Shop.from_dict(
+        {**SHOP, "rate_limit": 5.0, "retry": {"preset": "none", "jitter": 1}}
+    )
+
+    limit = shop.to_dict()["rate_limit"]
+    assert (5, int, 1) == (limit, type(limit), shop.retry.jitter)
+
+
+def test_instants_keep_microseconds() -> None:
+    """An instant of any offset and precision is the same instant when it is sent back."""
+    door = models.Door.from_dict({**DOOR, "created_at": "2026-11-21T11:00:00.000001+02:00"})
+
+    assert "2026-11-21T09:00:00.000001Z" == door.to_dict()["created_at"]
+
+
+def test_models_are_values() -> None:
+    """They compare by content, evolve into changed copies, and have no hash as they can change."""
+    shop = models.Shop.from_dict(SHOP)
+    two = shop.evolve(slug="two", closed_at=None)
+
+    assert (SHOP, {**SHOP, "slug": "two", "closed_at": None}) == (shop.to_dict(), two.to_dict())
+    assert two != shop
+    assert shop == two.evolve(slug="one", closed_at=hookwright.UNSET)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(shop)
+    with pytest.raises(hookwright.UsageError, match="Shop has no 'nmae'; its fields: id, slug"):
+        shop.evolve(nmae="x")
+
+
+def test_models_are_json() -> None:
+    """Text in and out, with the very same data."""
+    door = models.Door.from_dict({**DOOR, "brand_new": "ü"})
+
+    assert {**DOOR, "brand_new": "ü"} == json.loads(door.to_json())
+    assert (
+        door
+        == models.Door.from_json(door.to_json())
+        == models.Door.from_json(door.to_json().encode())
+    )
+
+
+def test_a_repr_is_readable() -> None:
+    """Set fields by name; secrets hidden, what is unknown by its names alone."""
+    token = models.TokenAuth.from_dict({"kind": "token", "token": "s3cret", "pin": "s3cret"})
+
+    assert "TokenAuth(kind='token', token=***, extra=['pin'])" == repr(token)
+    assert "BasicAuth(kind='basic', user='u')" == repr(models.BasicAuth(kind="basic", user="u"))
+    assert "s3cret" in token.to_json()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, "Door is made from a JSON object, not null"),
+        ([1], "Door is made from a JSON object, not list"),
+        ({}, "Door needs the member 'id'"),
+        ({**DOOR, "auth": 5}, "Door is malformed: AttributeError"),
+        ({**DOOR, "auth": {"kind": "basic"}}, "BasicAuth needs the member 'user'"),
+        ({**DOOR, "created_at": "soon"}, "Door is malformed: ValueError: .*'soon'"),
+        ({**DOOR, "opened_at": 5}, "Door is malformed: TypeError: opened_at is of type int"),
+        ({**DOOR, "opened_at": ""}, "Door is malformed: TypeError: opened_at is of type str"),
+        ({**DOOR, "id": 5}, "Door is malformed: TypeError: id is of type int, not str"),
+        ({**DOOR, "state": None}, "state is of type NoneType, not str"),
+        ({**DOOR, "events": None}, "events is of type NoneType, not list"),
+        ({**DOOR, "events": ["*", 5]}, "an item of events is of type int, not str"),
+        ({**DOOR, "headers": 5}, "headers is of type int, not dict"),
+        ({**DOOR, "headers": {"a": None}}, "a member of headers is of type NoneType, not str"),
+    ],
+)
+def test_malformed_data_is_a_usage_error(data: Any, message: str) -> None:
+    """What a user hands in and is no such object is named, with the model that it is not."""
+    with pytest.raises(hookwright.UsageError, match=message):
+        models.Door.from_dict(data)
+
+
+@pytest.mark.parametrize("text", ["{", b"\xff", None])
+def test_text_that_is_no_json_is_a_usage_error(text: Any) -> None:
+    """The same for text."""
+    with pytest.raises(hookwright.UsageError, match="Door cannot be read from this"):
+        models.Door.from_json(text)
+
+
+def test_values_that_json_cannot_carry_are_usage_errors(peer: Peer, client: Any) -> None:
+    """Given to a model or to a call, before anything is sent."""
+    door = models.Door.from_dict(DOOR)
+
+    for wrong in (door.evolve(headers={"a": object()}), door.evolve(headers={"a": float("nan")})):
+        with pytest.raises(hookwright.UsageError):
+            wrong.to_json()
+    calls: list[Callable[[], object]] = [
+        lambda: client.shops.get(door),
+        lambda: client.shops.list(limit=object()),
+        lambda: client.shops.list(after=datetime(2026, 1, 1)),  # noqa: DTZ001 - that is the case
+        lambda: client.trigger.send("one", event_name="a.b", payload={1: 2}),
+        lambda: client.trigger.send("one", event_name="a.b", payload={"a": {1, object()}}),
+        lambda: client.trigger.send("one", event_name=b"a.b", payload={}),
+    ]
+    for call in calls:
+        with pytest.raises(hookwright.UsageError):
+            call()
+    assert [] == peer.asked
+
+
 def test_models_have_no_dict() -> None:
     """Models are slotted: a misspelt attribute is an error."""
     with pytest.raises(AttributeError):
@@ -267,6 +510,21 @@ def test_importing_the_client_imports_no_model() -> None:
     assert "[] ['hookwright._generated.models.retry_policy']" == done.stdout.strip()
 
 
+def test_a_namespace_imports_itself_alone() -> None:
+    """The first use of a namespace loads its module and the models that it gives, nothing else."""
+    script = (
+        "import sys, hookwright\n"
+        "client = hookwright.Hookwright('k', base_url='http://127.0.0.1')\n"
+        "assert client.trigger is client.trigger\n"
+        "print(*sorted(m.rpartition('.')[2] for m in sys.modules if '_generated.' in m))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert "models namespaces resources trigger triggered values" == done.stdout.strip()
+
+
 def test_tags_outside_the_sdk_are_absent(client: Any) -> None:
     """A tag with `generate: false` has no namespace."""
     assert not hasattr(client, "health")
@@ -281,6 +539,29 @@ def test_docstrings_carry_the_contract() -> None:
         "The secret is shown once.",
         "1 to 100 characters",
         "Default: `true`",
+        "Pattern: `^[a-z0-9][a-z0-9-]{0,62}$`.",
         "`slug_taken`",
+        ">>> created = client.shops.create(",
+        '...         "opened": {"year": 1999, "by": ["ann", "bob"]},',
     ):
         assert part in text
+    assert ">>> created = await client.shops.create(" in resources.AsyncShops.create.__doc__
+
+
+def test_examples_give_names_and_values() -> None:
+    """Ids of things that exist are names, instants are datetimes, lists are loops."""
+    trigger: Any = import_module("hookwright._generated.resources.trigger")
+    shops: Any = import_module("hookwright._generated.resources.shops")
+
+    for part in (
+        ">>> triggered = client.trigger.send(",
+        '...     "my-app",',
+        '...     payload={"n": 1},',
+        "...     door_ids=[door_id],",
+    ):
+        assert part in trigger.Trigger.send.__doc__
+    assert "closed_at=datetime(2026, 11, 21, 9, 0, 0, 500000, tzinfo=UTC)," in (
+        shops.Shops.update.__doc__
+    )
+    assert "from datetime import UTC, datetime" in shops.Shops.update.__doc__
+    assert ">>> async for shop in client.shops.list():" in shops.AsyncShops.list.__doc__

@@ -6,6 +6,7 @@ can be written down here as bytes, pauses and the way the connection ends.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -36,6 +37,13 @@ class Drip:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Wait until `gate` is set, from any thread; ends early when the client hangs up."""
+
+    gate: threading.Event
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """How the connection ends: kept for the next request, closed (FIN), reset (RST), or held until
     the client leaves."""
@@ -43,7 +51,7 @@ class Finish:
     how: Literal["keep", "close", "reset", "hang"]
 
 
-Step = Send | Pause | Drip
+Step = Send | Pause | Drip | Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,11 @@ def delayed(
         return Answer(f"{code} after {seconds} s", (Pause(seconds), Send(_framed(code, (), body))))
     opening = head(code, [("Content-Length", str(len(body)))])
     return Answer(f"{code}, body after {seconds} s", (Send(opening), Pause(seconds), Send(body)))
+
+
+def held(gate: threading.Event, code: int = 200) -> Answer:
+    """An answer that comes once `gate` is set: what a case looks at meanwhile is no race."""
+    return Answer(f"{code} when let go", (Hold(gate), *status(code).steps))
 
 
 def redirect(location: str, code: int = 302) -> Answer:

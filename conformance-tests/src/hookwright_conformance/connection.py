@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-from hookwright_conformance.answers import Answer, Drip, Pause, Send
+from hookwright_conformance.answers import Answer, Drip, Hold, Pause, Send, Step
 from hookwright_conformance.received import Ending, Listener, Received
 
 _LIMIT = 8 * 1024 * 1024
+_LOOK_EVERY_S = 0.01
 
 
 class _ClientLeft(Exception):
@@ -93,6 +94,7 @@ class Connection(asyncio.Protocol):
     async def _exchange(self) -> bool:
         request = await self._read_head()
         answer = self._begin(request)
+        request.answer = answer.name
         try:
             if answer.reads_body:
                 request.body = await self._read_body(request)
@@ -120,7 +122,9 @@ class Connection(asyncio.Protocol):
         headers = tuple((name, value.strip(" \t")) for name, _, value in fields)
         target = rest.rpartition(" ")[0]
         number, listener = self._number, self._listener
-        return Received(0, number, listener, method, target, headers, head, began)
+        tls = self._transport.get_extra_info("ssl_object")
+        version = None if tls is None else tls.version()
+        return Received(0, number, listener, method, target, headers, head, began, tls=version)
 
     async def _read_body(self, request: Received) -> bytes:
         if (request.header("transfer-encoding") or "").lower() == "chunked":
@@ -162,14 +166,7 @@ class Connection(asyncio.Protocol):
 
     async def _perform(self, answer: Answer) -> None:
         for step in answer.steps:
-            match step:
-                case Send(data, times):
-                    for _ in range(times):
-                        await self._write(data)
-                case Pause(seconds):
-                    await self._pause(seconds)
-                case Drip(data, interval):
-                    await self._drip(data, interval)
+            await self._take_step(step)
         if answer.finish.how != "keep":
             self._wrote_at = time.monotonic()
         match answer.finish.how:
@@ -179,6 +176,19 @@ class Connection(asyncio.Protocol):
                 self._reset()
             case "keep" | "close":
                 pass
+
+    async def _take_step(self, step: Step) -> None:
+        match step:
+            case Send(data, times):
+                for _ in range(times):
+                    await self._write(data)
+            case Pause(seconds):
+                await self._pause(seconds)
+            case Drip(data, interval):
+                await self._drip(data, interval)
+            case Hold(gate):
+                while not gate.is_set():
+                    await self._pause(_LOOK_EVERY_S)
 
     async def _drip(self, data: bytes, interval: float) -> None:
         for index in range(len(data)):

@@ -8,6 +8,8 @@ ConformanceError        base of all
 
 from __future__ import annotations
 
+import traceback
+
 
 class ConformanceError(Exception):
     """Base of every error of this package."""
@@ -25,6 +27,12 @@ class Unmet(ConformanceError):
         self.what = what
         self.expected = expected
         self.actual = actual
+
+
+def unreadable(error: Exception) -> Unmet:
+    """What nobody foresaw in an answer, as an observation."""
+    where = "".join(traceback.format_exception(error)[-2:]).strip()
+    return Unmet("the answers", "what the suite can read", where)
 
 
 class NotReceived(Unmet):

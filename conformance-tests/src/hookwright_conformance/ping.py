@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hookwright_conformance.errors import NotReceived, TargetError, Unmet
+from hookwright_conformance.errors import NotReceived, TargetError, Unmet, unreadable
 from hookwright_conformance.target import Target
 from hookwright_conformance.world import World
 
@@ -14,6 +14,10 @@ _CAUSES = {
     "401": ("the key in the environment variable is wrong, revoked, or of another installation",),
     "403": (
         "the key lacks the scope admin, or is bound to one app; the suite needs a whole account",
+    ),
+    "404": (
+        "base_url lacks the path that stands before /v1 there",
+        "base_url ends behind /v1 instead of before it",
     ),
     "url_not_allowed": (
         "the egress policy refuses the receiver: allow its address (for loopback: 127.0.0.0/8)",
@@ -35,10 +39,13 @@ def ping(world: World, target: Target) -> None:
         app, hook = world.app(), world.hook()
         world.endpoint(app, hook)
         world.publish(app)
-        hook.wait_for(1, world.patience)
+        # Not judged yet: a server that has just begun on a loaded machine may take its time.
+        hook.wait_for(1, max(world.patience, target.timing.request_timeout))
         world.close()
     except Unmet as error:
         raise TargetError(_explain(error, target, world)) from error
+    except Exception as error:
+        raise TargetError(_explain(unreadable(error), target, world)) from error
 
 
 def _explain(error: Unmet, target: Target, world: World) -> str:

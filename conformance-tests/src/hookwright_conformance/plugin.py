@@ -7,40 +7,25 @@ in a pool of threads that share one receiver; each pytest item then waits for it
 from __future__ import annotations
 
 import time
-import traceback
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hookwright_conformance.case import Case
-from hookwright_conformance.errors import TargetError, Unmet
+from hookwright_conformance.curl import redacted
+from hookwright_conformance.errors import TargetError, Unmet, unreadable
+from hookwright_conformance.items import CaseFile, CaseItem, collect, say
 from hookwright_conformance.ping import ping
 from hookwright_conformance.receiver import Receiver
-from hookwright_conformance.results import Failure, Result, Results
+from hookwright_conformance.results import Failure, Reached, Result, Results, of_rounds
 from hookwright_conformance.spec import Spec
-from hookwright_conformance.target import KnownFailure, Target
+from hookwright_conformance.target import CLOCK, KnownFailure, Target
+from hookwright_conformance.timeline import Timeline
 from hookwright_conformance.world import World
-
-ANCHOR = Path(__file__).with_name("requirements.yaml")
-"""The file that pytest is pointed at; the cases are collected from it."""
-
-
-def _untyped(node: type[pytest.Item | pytest.File]) -> Any:
-    """pytest leaves `from_parent` unannotated."""
-    return node
-
-
-class CaseFailed(Exception):
-    """Carries a failed result to pytest's report."""
-
-    def __init__(self, result: Result) -> None:
-        super().__init__(result.failure.message if result.failure else result.note)
-        self.result = result
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,48 +37,10 @@ class Plan:
     cases: Sequence[Case]
     parallel: int
     report: Path | None
-
-
-class CaseItem(pytest.Item):
-    """One case."""
-
-    case: Case
-    runner: Runner
-
-    def runtest(self) -> None:
-        """Wait for the case and turn its verdict into pytest's words."""
-        result = self.runner.result(self.case)
-        match result.verdict:
-            case "passed":
-                return
-            case "failed":
-                raise CaseFailed(result)
-            case "known_failure" | "not_met":
-                pytest.xfail(result.note)
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
-        """The explanation of a failed case; pytest's own for an error of the suite."""
-        error = excinfo.value
-        if isinstance(error, CaseFailed) and error.result.failure is not None:
-            return self.runner.results.explain(self.case, error.result.failure)
-        return str(super().repr_failure(excinfo, style))
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where pytest says that the case stands."""
-        return ANCHOR, None, self.case.id
-
-
-class CaseFile(pytest.File):
-    """The anchor file as pytest's collector."""
-
-    runner: Runner
-
-    def collect(self) -> Iterator[CaseItem]:
-        """One item per selected case."""
-        for case in self.runner.plan.cases:
-            item: CaseItem = _untyped(CaseItem).from_parent(self, name=case.id, nodeid=case.id)
-            item.case, item.runner = case, self.runner
-            yield item
+    keep: bool = False
+    """Whether what the cases make stays, to be looked at."""
+    rounds: int = 1
+    """How many times each case is run."""
 
 
 class Runner:
@@ -105,30 +52,47 @@ class Runner:
         self._futures: dict[str, Future[Result]] = {}
         self._receiver: Receiver | None = None
         self._pool = ThreadPoolExecutor(plan.parallel, "case")
+        # Whoever moves the clock moves everybody's: alone, and when all others are over.
+        self._last = ThreadPoolExecutor(1, "clock")
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> CaseFile | None:
         """Collect the cases from the anchor file."""
-        if file_path != ANCHOR:
-            return None
-        found: CaseFile = _untyped(CaseFile).from_parent(parent, path=file_path)
-        found.runner = self
-        return found
+        return collect(self, file_path, parent)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Start the receiver, ping, and set the selected cases going."""
         settings = self.plan.target.receiver
         try:
-            receiver = Receiver.start(settings.bind, settings.port, public_url=settings.public_url)
+            receiver = Receiver.start(
+                settings.bind,
+                settings.port,
+                public_url=settings.public_url,
+                tls=any(case.profile == "ssrf" for case in self.plan.cases),
+                authority=settings.authority,
+                ipv6=settings.ipv6,
+            )
         except OSError as error:
-            pytest.exit(f"the receiver cannot listen on {settings.bind}: {error}", returncode=2)
+            where = " and ".join(filter(None, (settings.bind, settings.ipv6)))
+            pytest.exit(f"the receiver cannot listen on {where}: {error}", returncode=2)
         self._receiver = receiver
         try:
             ping(self._world("ping", receiver), self.plan.target)
         except TargetError as error:
             pytest.exit(str(error), returncode=2)
-        for item in session.items:
-            if isinstance(item, CaseItem):
-                self._futures[item.case.id] = self._pool.submit(self._run, item.case, receiver)
+        cases = [item.case for item in session.items if isinstance(item, CaseItem)]
+        for case in cases:
+            if case.profile != CLOCK:
+                self._futures[case.id] = self._pool.submit(self._run, case, receiver)
+        others = tuple(self._futures.values())
+        self._last.submit(wait, others)
+        for case in cases:
+            if case.profile == CLOCK:
+                self._futures[case.id] = self._last.submit(self._run, case, receiver)
+
+    @property
+    def cases(self) -> Sequence[Case]:
+        """The cases of the plan."""
+        return self.plan.cases
 
     def result(self, case: Case) -> Result:
         """The result of a case, as soon as it is there."""
@@ -138,7 +102,9 @@ class Runner:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Look for faults outside the cases, write the report, stop everything."""
+        self._last.shutdown(wait=False, cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)
+        self._last.shutdown()
         if self._receiver is not None:
             visits = len(self._receiver.canary.visits)
             if visits:
@@ -153,42 +119,49 @@ class Runner:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """One sentence per profile."""
-        if not self.results.items:
-            return
-        terminalreporter.section("conformance")
-        for line in self.results.faults:
-            terminalreporter.write_line(f"fault: {line}", red=True)
-        for result in self.results.items:
-            if result.verdict in ("known_failure", "not_met"):
-                terminalreporter.write_line(f"{result.case.id}: {result.note}", yellow=True)
-        for line in self.results.profile_lines():
-            conforms = line.startswith("conforms")
-            terminalreporter.write_line(line, green=conforms, red=not conforms)
+        say(self.results, terminalreporter)
 
     def _world(self, name: str, receiver: Receiver) -> World:
         return World(name, self.plan.target, self.plan.spec, receiver)
 
     def _run(self, case: Case, receiver: Receiver) -> Result:
-        world, began = self._world(case.id, receiver), time.monotonic()
-        failure: Failure | None = None
-        try:
-            case.function(world)
-        except Unmet as error:
-            failure = _failure(world, error)
-        except Exception as error:  # noqa: BLE001 - what nobody foresaw fails this case alone
-            where = "".join(traceback.format_exception(error)[-2:]).strip()
-            failure = _failure(world, Unmet("the answers", "what the case can read", where))
-        finally:
-            with suppress(Unmet):
-                world.close()
+        if self.plan.target.lacks(case.needs):
+            return Result(case, "not_run", 0, note=f"target.yaml declares no {case.needs}")
+        began, timelines = time.monotonic(), list[Timeline]()
+        failures: list[Failure | None] = []
+        for _ in range(self.plan.rounds):
+            world = self._world(case.id, receiver)
+            failures.append(self._observe(case, world))
+            timelines.append(world.timeline)
         seconds = time.monotonic() - began
-        return judge(case, failure, self.plan.target.known_failure(case.id), seconds)
+        known = self.plan.target.known_failure(case.id)
+        result = judge(case, of_rounds(failures), known, seconds)
+        return replace(result, reached=Reached.of(*timelines))
+
+    def _observe(self, case: Case, world: World) -> Failure | None:
+        failure = observe(case, world, world.timeline)
+        if not self.plan.keep:
+            # What cannot be deleted is no case's business, whatever the answer looks like.
+            with suppress(Exception):
+                world.close()
+        return failure
 
 
-def _failure(world: World, error: Unmet) -> Failure:
-    timeline = world.timeline
-    expected, actual = str(error.expected), str(error.actual)
-    return Failure(error.what, expected, actual, tuple(timeline.lines()), timeline.last_curl)
+def observe(case: Case, world: object, timeline: Timeline) -> Failure | None:
+    """Run a case; None when it found everything as required."""
+    try:
+        case.function(world)
+    except Unmet as error:
+        return _failure(timeline, error)
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw fails this case alone
+        return _failure(timeline, unreadable(error))
+    return None
+
+
+def _failure(timeline: Timeline, error: Unmet) -> Failure:
+    told = (error.what, str(error.expected), str(error.actual), *timeline.lines())
+    what, expected, actual, *lines = (redacted(text, timeline.secrets) for text in told)
+    return Failure(what, expected, actual, tuple(lines), timeline.last_request)
 
 
 def judge(

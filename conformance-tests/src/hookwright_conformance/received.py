@@ -23,7 +23,8 @@ class Ending:
 @dataclass(slots=True)
 class Received:
     """One request as it stood on the wire. `began` and `arrived` are `time.monotonic()` of its
-    first and last byte, `wall` is Unix seconds of the last; `ending` is set when all is over."""
+    first and last byte, `wall` is Unix seconds of the last; `ending` is set when all is over.
+    `tls` is the version of TLS (`TLSv1.3`), None without; `answer` names what it got, or was to."""
 
     number: int
     connection: int
@@ -37,6 +38,8 @@ class Received:
     arrived: float = 0.0
     wall: float = 0.0
     ending: Ending | None = None
+    tls: str | None = None
+    answer: str = ""
 
     @property
     def ended_at(self) -> float:

@@ -23,9 +23,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from hookwright_conformance.answers import OK, Answer, status
-from hookwright_conformance.certificates import FLAVOURS, CertificateSet
+from hookwright_conformance.certificates import FLAVOURS, CertificateSet, Identity
 from hookwright_conformance.connection import Connection
 from hookwright_conformance.errors import NotReceived
 from hookwright_conformance.received import Ending, Listener, Received
@@ -133,7 +134,7 @@ class Canary:
     @property
     def url(self) -> str:
         """An address that a redirect or a forbidden spelling may point at."""
-        return f"http://{self.host}:{self.port}/canary"
+        return f"http://{_in_url(self.host)}:{self.port}/canary"
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """For the receiver: note the visit and hang up."""
@@ -155,6 +156,7 @@ class Receiver:
         self.authority: Path | None = None
         """The certificate file that a client must trust to reach the `good` TLS listener."""
         self._public_url = public_url
+        self._ipv6 = ""
         self._hooks: dict[str, Hook] = {}
         self._strays = Hook(self, "(unknown path)", sequence(status(404)))
         self._ports: dict[Listener, int] = {}
@@ -173,15 +175,19 @@ class Receiver:
         *,
         public_url: str | None = None,
         tls: bool = False,
-        ipv6: bool = False,
+        authority: Identity | None = None,
+        ipv6: str | None = None,
     ) -> Self:
         """Listen on `host:port` (0 = any free port). `public_url` is how the sender reaches it when
-        that is not the bound address. `tls` and `ipv6` add listeners. Raises OSError."""
+        that is not the bound address. `tls` adds a listener for each flavour of certificate, on the
+        ports that follow `port`, issued by `authority` or a new one; `ipv6` is one more address to
+        listen on. Raises OSError."""
         receiver = cls(host, public_url)
+        receiver._ipv6 = ipv6 or ""
         receiver._thread.start()
         try:
             asyncio.run_coroutine_threadsafe(
-                receiver._listen(port, tls=tls, ipv6=ipv6), receiver._loop
+                receiver._listen(port, authority, tls=tls), receiver._loop
             ).result(20)
         except BaseException:
             receiver.close()
@@ -204,8 +210,13 @@ class Receiver:
         if listener == "http" and self._public_url is not None:
             return self._public_url.rstrip("/").replace("{port}", str(self._ports["http"]))
         scheme = "https" if listener in FLAVOURS else "http"
-        host = "[::1]" if listener == "http6" else self.host
-        return f"{scheme}://{host}:{self._ports[listener]}"
+        host = self._ipv6 if listener == "http6" else self._public_host()
+        return f"{scheme}://{_in_url(host)}:{self._ports[listener]}"
+
+    def _public_host(self) -> str:
+        if self._public_url is None:
+            return self.host
+        return urlsplit(self._public_url.replace("{port}", "0")).hostname or self.host
 
     def close(self) -> None:
         """Stop listening and cut every connection. May be called twice."""
@@ -231,18 +242,21 @@ class Receiver:
         with self.changed:
             self.changed.notify_all()
 
-    async def _listen(self, port: int, *, tls: bool, ipv6: bool) -> None:
+    async def _listen(self, port: int, authority: Identity | None, *, tls: bool) -> None:
         await self._open("http", self.host, port)
         canary = await asyncio.start_server(self.canary.meet, self.host, 0)
         self._servers.append(canary)
         self.canary.host, self.canary.port = self.host, _port_of(canary)
-        if ipv6:
-            await self._open("http6", "::1", 0)
+        if self._ipv6:
+            await self._open("http6", self._ipv6, port)
         if tls:
-            certificates = CertificateSet(Path(self._folder.name), (self.host, "localhost"))
+            hosts = tuple(dict.fromkeys((self._public_host(), self.host, "localhost")))
+            certificates = CertificateSet(Path(self._folder.name), hosts, authority)
             self.authority = certificates.authority
-            for flavour in FLAVOURS:
-                await self._open(flavour, self.host, 0, certificates.context(flavour))
+            for number, flavour in enumerate(FLAVOURS, 1):
+                # Beside a chosen port, so that a firewall can let all of them through.
+                tls_port = port + number if port else 0
+                await self._open(flavour, self.host, tls_port, certificates.context(flavour))
 
     async def _open(
         self, listener: Listener, host: str, port: int, context: ssl.SSLContext | None = None
@@ -260,6 +274,10 @@ class Receiver:
             server.close()
         tasks = [connection.abort() for connection in list(self._live)]
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _port_of(server: asyncio.Server) -> int:

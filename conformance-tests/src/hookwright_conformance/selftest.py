@@ -12,7 +12,6 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,11 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hookwright_conformance.apart import run_apart
 from hookwright_conformance.case import Case, all_cases
 from hookwright_conformance.errors import TargetError
 
 SOUND = "none"
 OTHERS_THAT_MUST_PASS = 0.8
+
+Entry = dict[str, Any]
+"""A case in report.json."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +80,16 @@ def selftest(launcher: str, target: Path, only: Sequence[str] = ()) -> Iterator[
     if unknown:
         raise TargetError(f"no case names the mutant(s) {', '.join(sorted(unknown))}")
     with started(launcher, SOUND) as announced:
-        verdicts = _run_suite(target, announced)
-    failed = sorted(case for case, verdict in verdicts.items() if verdict == "failed")
+        found = run_suite(target, announced)
+    failed = sorted(case for case, entry in found.items() if entry["verdict"] == "failed")
     if failed:
         raise TargetError(f"the sound implementation fails {', '.join(failed)}")
     for name, killers in known.items():
         if only and name not in only:
             continue
         with started(launcher, name) as announced:
-            verdicts = _run_suite(target, announced)
-        dead = frozenset(case for case, verdict in verdicts.items() if verdict != "passed")
-        yield Autopsy(name, killers, dead, len(verdicts))
+            found = run_suite(target, announced)
+        yield Autopsy(name, killers, frozenset(not_passed(found)), len(found))
 
 
 @contextmanager
@@ -116,21 +118,40 @@ def started(launcher: str, mutant: str) -> Generator[dict[str, Any]]:
             process.wait()
 
 
-def _run_suite(target: Path, announced: dict[str, Any]) -> dict[str, str]:
-    with tempfile.TemporaryDirectory(prefix="hookwright-selftest-") as folder:
-        command = [
-            sys.executable,
-            "-m",
-            "hookwright_conformance",
-            "server",
-            "--target",
-            str(target),
-        ]
-        command += ["--base-url", announced["base_url"], "--report", folder]
+def run_suite(
+    target: Path,
+    announced: dict[str, Any],
+    only: Sequence[str] = (),
+    within_s: float | None = None,
+) -> dict[str, Entry]:
+    """Run all cases, or those with the ids `only`, against what a launcher has announced; what the
+    report says of each. Raises TargetError when nothing was tested, or not within `within_s`."""
+    entries: list[Entry] = report_of(target, announced, only, within_s)["cases"]
+    return {entry["id"]: entry for entry in entries}
+
+
+def not_passed(found: dict[str, Entry]) -> dict[str, Entry]:
+    """Those of the cases that noticed something."""
+    seen = ("passed", "not_run")
+    return {case: entry for case, entry in found.items() if entry["verdict"] not in seen}
+
+
+def report_of(
+    target: Path,
+    announced: dict[str, Any],
+    only: Sequence[str] = (),
+    within_s: float | None = None,
+) -> dict[str, Any]:
+    """The same; all that report.json holds."""
+    with tempfile.TemporaryDirectory(prefix="hookwright-selftest-") as name:
+        folder = Path(name)
+        arguments = ["server", "--target", str(target), "--base-url", announced["base_url"]]
+        arguments += ["--report", str(folder), *(part for id_ in only for part in ("--only", id_))]
         environment = {**os.environ, **announced["environment"]}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        report = Path(folder) / "report.json"
-        if done.returncode not in (0, 1) or not report.is_file():
-            raise TargetError(f"the suite did not run: {done.stdout[-3000:]}{done.stderr[-1000:]}")
-        entries: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))["cases"]
-    return {entry["id"]: entry["verdict"] for entry in entries}
+        status = run_apart(arguments, environment, folder / "output", within_s)
+        report = folder / "report.json"
+        if status not in (0, 1) or not report.is_file():
+            said = (folder / "output").read_text(encoding="utf-8", errors="replace")
+            raise TargetError(f"the suite did not run: {said[-4000:]}")
+        document: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    return document

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -60,12 +62,20 @@ class Spec:
     @classmethod
     def load(cls, path: Path | None = None) -> Spec:
         """The contract at `path`, else the one this package was built with. Raises TargetError."""
-        source = path or _bundled()
-        try:
-            document = _LOADER(source.read_text(encoding="utf-8")).get_single_data()
-        except (OSError, yaml.YAMLError) as error:
-            raise TargetError(f"the contract {source} cannot be read: {error}") from error
-        return cls(document)
+        return cls(_bundled() if path is None else _read(path))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The whole of it, parsed; not to be changed."""
+        return self._document
+
+    def at(self, pointer: str) -> Any:
+        """What stands at a JSON pointer, references followed. Raises KeyError."""
+        return self._resolve(pointer)[0]
+
+    def resolved(self, node: dict[str, Any]) -> dict[str, Any]:
+        """A node itself, or what it refers to."""
+        return self._resolve(node["$ref"].removeprefix("#"))[0] if "$ref" in node else node
 
     def faults(
         self, operation: Operation | None, status: int, headers: list[tuple[str, str]], body: bytes
@@ -82,11 +92,8 @@ class Spec:
             response, pointer = self._resolve(pointer)
         except KeyError:
             return [*faults, f"status {status} is not documented for {operation.id}"]
-        faults += [
-            f"the header {name} is missing"
-            for name, header in response.get("headers", {}).items()
-            if self._required(header) and name.lower() not in fields
-        ]
+        for name in response.get("headers", {}):
+            faults += self._header(name, f"{pointer}/headers/{_escape(name)}", fields)
         schemas = {
             kind: f"{pointer}/content/{_escape(kind)}/schema"
             for kind in response.get("content", {})
@@ -106,6 +113,12 @@ class Spec:
 
     def violations(self, pointer: str, value: Any) -> list[str]:
         """How `value` breaks the schema at a JSON pointer into the contract."""
+        return [
+            f"body /{'/'.join(path)}: {message}" for path, message in self._errors(pointer, value)
+        ]
+
+    def _errors(self, pointer: str, value: Any) -> list[tuple[list[str], str]]:
+        """The same: where in `value`, and what."""
         validator = self._validators.get(pointer)
         if validator is None:
             schema = {"$ref": f"{_ROOT}#{quote(pointer, safe='/~')}"}
@@ -114,14 +127,22 @@ class Spec:
             )
             self._validators[pointer] = validator
         return [
-            f"body /{'/'.join(str(part) for part in error.instance_path)}: {error.message}"
+            ([str(part) for part in error.instance_path], error.message)
             for error in validator.iter_errors(value)
         ]
 
-    def _required(self, header: dict[str, Any]) -> bool:
-        if "$ref" in header:
-            header, _ = self._resolve(header["$ref"].removeprefix("#"))
-        return bool(header.get("required"))
+    def _header(self, name: str, pointer: str, fields: dict[str, str]) -> list[str]:
+        header, pointer = self._resolve(pointer)
+        text = fields.get(name.lower())
+        if text is None:
+            return [f"the header {name} is missing"] if header.get("required") else []
+        if name.lower() == "retry-after" and is_http_date(text):
+            return []  # a proxy on the way may say it so; see route.wait_asked_for
+        kind = self.at(f"{pointer}/schema").get("type")
+        # HTTP has no sign before a number, nor spaces or digits of other scripts in it.
+        whole = kind == "integer" and text.isascii() and text.isdecimal()
+        found = self._errors(f"{pointer}/schema", int(text) if whole else text)
+        return [f"the header {name}: {message}" for _, message in found]
 
     def _resolve(self, pointer: str) -> tuple[dict[str, Any], str]:
         node: Any = self._document
@@ -147,13 +168,28 @@ def _operations(document: dict[str, Any]) -> list[Operation]:
     ]
 
 
+def is_http_date(text: str) -> bool:
+    """Whether a header's value is a date, with its zone."""
+    try:
+        return parsedate_to_datetime(text).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
 def _escape(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
 
 
-def _bundled() -> Path:
+@cache
+def _bundled() -> dict[str, Any]:
     """The copy inside the wheel; in a checkout the file at the repository's root."""
     inside = Path(str(files("hookwright_conformance"))) / "openapi.yaml"
-    if inside.is_file():
-        return inside
-    return Path(__file__).parents[3] / "openapi.yaml"
+    return _read(inside if inside.is_file() else Path(__file__).parents[3] / "openapi.yaml")
+
+
+def _read(source: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = _LOADER(source.read_text(encoding="utf-8")).get_single_data()
+    except (OSError, yaml.YAMLError) as error:
+        raise TargetError(f"the contract {source} cannot be read: {error}") from error
+    return document

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hookwright_conformance.answers import Answer
@@ -21,6 +21,9 @@ Document = dict[str, Any]
 
 QUICK: Document = {"delays_seconds": [0.2, 0.3], "jitter": 0}
 """A schedule of three attempts that a case can wait for."""
+
+PATIENT_S = 30
+"""A timeout, in seconds, that is too short for no answer, however busy the machine is."""
 
 FINAL = ("delivered", "failed", "dead_letter", "cancelled")
 _POLL = 0.25
@@ -68,9 +71,46 @@ class World:
         self.timeline.hooks.append(hook)
         return hook
 
+    def later(self, seconds: float) -> str:
+        """The instant so many seconds from now, by the target's clock."""
+        at = self._now() + dt.timedelta(seconds=seconds)
+        return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
+
+    def wait_until(self, at: str) -> None:
+        """Return once it is that instant by the target's clock."""
+        while (left := (instant(at) - self._now()).total_seconds()) > 0:
+            time.sleep(left)
+
+    def tick(self) -> None:
+        """Return once the target's clock shows another millisecond: what is made from now on is
+        newer than all that was made before."""
+        before, deadline = self._now(), time.monotonic() + self.patience
+        while self._now() <= before:
+            if time.monotonic() > deadline:
+                raise Unmet("the target's clock", f"later than {before}", "the same")
+
+    def ahead(self) -> float:
+        """By how many seconds, at most, the target's clock is ahead of ours."""
+        before = time.time()
+        return self._now().timestamp() - before
+
+    def _now(self) -> dt.datetime:
+        """The target's time: that of a resource which it has just made."""
+        return instant(str(self.create_app()["created_at"]))
+
+    def windows(self, seconds: float) -> Iterator[float]:
+        """How long something is to last in which a case must have looked: `seconds`, and twice as
+        long each time that was too short, until the target may not take longer."""
+        while True:
+            yield seconds
+            if seconds >= self.patience:
+                return
+            seconds *= 2
+
     def endpoint(self, app: str, hook: Hook, **fields: Any) -> Document:
-        """Create an endpoint for a hook; `QUICK` schedule and 5 s timeout unless told otherwise."""
-        body = {"url": hook.url, "retry_policy": QUICK, "timeout_seconds": 5, **fields}
+        """Create an endpoint for a hook; `QUICK` schedule unless told otherwise, and so long a
+        timeout that no answer of a busy machine comes too late for it."""
+        body = {"url": hook.url, "retry_policy": QUICK, "timeout_seconds": PATIENT_S, **fields}
         return dict(self.api.call("endpoints.create", app, expect=201, body=body).json())
 
     def publish(self, app: str, payload: Any = None, **fields: Any) -> Document:
@@ -82,6 +122,20 @@ class World:
         """Publish an event whose payload is exactly these bytes."""
         raw = b'{"event_name":"case.event","payload":' + payload + b"}"
         return dict(self.api.call("trigger.send", app, expect=202, raw=raw).json())
+
+    def publish_together(self, app: str, *payloads: Document, **fields: Any) -> list[str]:
+        """Publish events of which none is sent before all are accepted; the first delivery of
+        each."""
+        events = [{"event_name": "case.event", "payload": one, **fields} for one in payloads]
+        body = {"events": events}
+        answer = self.api.call("trigger.send_batch", app, expect=202, body=body).json()
+        return [str(one["delivery_ids"][0]) for one in answer["results"]]
+
+    def deliveries_to(self, app: str, accepted: Document, *endpoints: Document) -> list[str]:
+        """A message's deliveries to these endpoints, in their order: `delivery_ids` has none."""
+        found = [self.delivery(app, delivery_id) for delivery_id in accepted["delivery_ids"]]
+        ids = {one["endpoint_id"]: str(one["id"]) for one in found}
+        return [ids[endpoint["id"]] for endpoint in endpoints]
 
     def delivery(self, app: str, delivery_id: str) -> Document:
         """The present state of a delivery."""
@@ -112,10 +166,12 @@ class World:
                 raise Unmet(f"delivery {delivery_id}", wanted, seen)
             time.sleep(_POLL)
 
-    def finished(self, app: str, delivery_id: str, status: str) -> Document:
-        """The delivery once it has ended, which must be with `status`."""
+    def finished(
+        self, app: str, delivery_id: str, status: str, within: float | None = None
+    ) -> Document:
+        """The delivery once it has ended, which must be with `status`; `within` as above."""
         found = self.delivery_once(
-            app, delivery_id, lambda now: now["status"] in FINAL, f"status {status}"
+            app, delivery_id, lambda now: now["status"] in FINAL, f"status {status}", within
         )
         if found["status"] != status:
             raise Unmet(f"final status of {delivery_id}", status, found["status"])

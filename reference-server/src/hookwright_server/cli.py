@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from hookwright_server.serving import ProcessSettings, Ready
     from hookwright_server.settings import Settings
 
-_WORKER = "hookwright_server.wiring:worker_app"
-_API = "hookwright_server.wiring:api_app"
+_WORKER = "hookwright_server.embedded:worker_app"
+_API = "hookwright_server.production:api_app"
 _PRODUCTION_PACKAGES = ("psycopg", "redis", "rq")
 
 
@@ -77,23 +77,33 @@ def main() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="SQLite file; made when missing.  [default: hookwright.db]",
 )
+@click.option("--stop-with-stdin", is_flag=True, help="Stop when standard input ends.")
 @click.option("--json", "as_json", is_flag=True, help="Print what scripts need as JSON lines.")
-def serve_command(host: str | None, port: int | None, database: Path | None, as_json: bool) -> None:
+def serve_command(*, stop_with_stdin: bool, as_json: bool, **given: Any) -> None:
     """Run the whole server on one SQLite file.
 
-    The first start makes an account and prints its API keys, once.
+    The first start makes an account and prints its API keys, once. A program that starts a server
+    for itself keeps a pipe to its standard input and says --stop-with-stdin: however the program
+    ends, the server stops in order.
     """
-    from hookwright_server.serving import ProcessSettings
+    from hookwright_server.serving import ProcessSettings, end_with_stdin
+    from hookwright_server.telemetry.watch import shared_metrics
 
-    settings = _settings(host=host, port=port, database=database)
+    settings = _settings(**given)
     if settings.is_shared:
         raise _Problem(
             "HOOKWRIGHT_DATABASE is Postgres: run `api` and `worker`. `serve` uses a SQLite file."
         )
+    if stop_with_stdin:
+        end_with_stdin()
     process = ProcessSettings(
         blocking_threads=settings.request_threads, stop_worker_s=settings.drain_seconds + 10
     )
-    _listen(_WORKER, settings, process, _worker_environment(settings, as_json), as_json=as_json)
+    with ExitStack() as stack:
+        environment = _worker_environment(settings, as_json)
+        if settings.metrics_listen is not None:
+            environment |= stack.enter_context(shared_metrics())
+        _listen(_WORKER, settings, process, environment, as_json=as_json)
 
 
 @main.command("api")
@@ -140,9 +150,9 @@ def worker_command() -> None:
     """
     settings = _production_settings()
     from hookwright_server.keys import KeyProblem
+    from hookwright_server.production import run_worker_process
     from hookwright_server.store.errors import StoreError
     from hookwright_server.telemetry.watch import WatchRefused
-    from hookwright_server.wiring import run_worker_process
 
     try:
         run_worker_process(settings)
@@ -153,7 +163,11 @@ def worker_command() -> None:
 @main.command()
 @click.option("--database", help="SQLite file or postgresql:// URL.  [default: hookwright.db]")
 def migrate(database: str | None) -> None:
-    """Bring the database's tables up to this version. `serve` does it by itself."""
+    """Bring the database's tables up to this version. `serve` does it by itself.
+
+    Tables older than schema 0011 are changed only while no `api` and no `worker` runs: stop
+    those first. From 0011 on they may go on.
+    """
     from hookwright_server.keys import KeyProblem
     from hookwright_server.store.errors import StoreError
     from hookwright_server.wiring import migrate_database

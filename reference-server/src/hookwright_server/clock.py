@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import mmap
+import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+_OFFSET_BYTES = 8
 
 
 class Clock(Protocol):
@@ -29,18 +34,27 @@ class TestClock:
 
     __test__ = False
 
-    def __init__(self, base: Clock) -> None:
+    def __init__(self, base: Clock, shared: int | None = None) -> None:
+        """`shared`: the file of `shared_offset`. Every process that has it sees the same time."""
         self._base = base
-        self._offset_ms = 0
+        memory = bytearray(_OFFSET_BYTES) if shared is None else mmap.mmap(shared, _OFFSET_BYTES)
+        self._offset_ms = memoryview(memory).cast("q")
         self._lock = threading.Lock()
 
     def now_ms(self) -> int:
-        return self._base.now_ms() + self._offset_ms
+        return self._base.now_ms() + self._offset_ms[0]
 
     def advance_to(self, instant_ms: int) -> None:
-        """Move to `instant_ms`; an instant in the past changes nothing."""
+        """Move to `instant_ms`; an instant in the past changes nothing. In one process only."""
         with self._lock:
-            self._offset_ms = max(self._offset_ms, instant_ms - self._base.now_ms())
+            self._offset_ms[0] = max(self._offset_ms[0], instant_ms - self._base.now_ms())
+
+
+def shared_offset() -> int:
+    """A file descriptor of memory that the test clocks of several processes can share."""
+    with tempfile.TemporaryFile() as file:
+        file.truncate(_OFFSET_BYTES)
+        return os.dup(file.fileno())
 
 
 class SteadyClock:

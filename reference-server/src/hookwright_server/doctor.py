@@ -38,6 +38,8 @@ ADVICE = {
     "lost, rotate the secret or set the headers again.",
     "delivery_status": _REPORT,
     "pending_without_time": "Send these deliveries again (deliveries.retry). " + _REPORT,
+    "delivery_order": "Cancel what is stuck, which lets the next one go (deliveries.cancel), and "
+    "replay it. " + _REPORT,
     "lease_without_session": _RESTART,
     "lease_without_sending": _REPORT,
     "finished_without_end": _REPORT,

@@ -10,7 +10,7 @@ from ulid.base32 import encode_randomness, encode_timestamp
 
 from hookwright_server.randomness import drawn_ahead
 
-Prefix = Literal["acc", "key", "app", "ep", "sec", "msg", "del", "att", "wrk", "req"]
+Prefix = Literal["acc", "key", "app", "ety", "ep", "sec", "msg", "del", "att", "wrk", "req", "rpl"]
 RandomBytes = Callable[[int], bytes]
 
 _RANDOM_BYTES = 10

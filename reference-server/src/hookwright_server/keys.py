@@ -87,7 +87,7 @@ def reseal(database: Database, vault: Vault) -> None:
 
 
 def cursor_keys(settings: Settings) -> tuple[bytes, ...]:
-    """The keys that sign page cursors, derived from the sealing keys, the current one first."""
+    """The keys that seal page cursors, derived from the sealing keys, the current one first."""
     keys = parse_keys(_text(settings))
     return tuple(hmac.digest(key, b"cursors", "sha256") for key in keys.values())
 

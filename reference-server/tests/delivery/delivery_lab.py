@@ -18,15 +18,16 @@ from hookwright_server.delivery.prepare import Preparer
 from hookwright_server.delivery.recorder import Judge
 from hookwright_server.delivery.room import Room
 from hookwright_server.delivery.sender import Attempted, OutgoingRequest
+from hookwright_server.delivery.system_events import SystemEvents
 from hookwright_server.delivery.waker import MemoryWaker
 from hookwright_server.domain.contract import RETRY_PRESETS
 from hookwright_server.domain.outcome import Delivered, Outcome
 from hookwright_server.domain.retry_policy import RetryPolicies
-from hookwright_server.domain.signing import generate_secret
+from hookwright_server.domain.signing_keys import generate_secret
 from hookwright_server.domain.vault import Vault
 from hookwright_server.store import tables
 
-DEADLINE_S = 20.0
+DEADLINE_S = 240.0
 
 Answer = Callable[[OutgoingRequest], Outcome]
 
@@ -88,13 +89,19 @@ class DeliveryLab:
     sender: ScriptedSender
     vault: Vault
 
+    @property
+    def system(self) -> SystemEvents:
+        """What publishes to `_system`."""
+        return SystemEvents(RetryPolicies(RETRY_PRESETS), self.store.clock, self.store.ids)
+
     def tools(self, make_sender: Callable[[], Sending] | None = None) -> Tools:
         """What an engine of this lab works with."""
         clock, ids = self.store.clock, self.store.ids
+        policies = RetryPolicies(RETRY_PRESETS)
         return Tools(
-            outbox=Outbox(self.store.database, clock, ids, alone=True),
+            outbox=Outbox(self.store.database, clock, ids, self.system, alone=True),
             preparer=Preparer(self.vault, clock, "0.0.0"),
-            judge=Judge(RetryPolicies(RETRY_PRESETS), clock, ids, random=lambda: 0.0),
+            judge=Judge(policies, clock, ids, random=lambda: 0.0),
             make_sender=make_sender or (lambda: self.sender),
             waker=self.waker,
             clock=clock,

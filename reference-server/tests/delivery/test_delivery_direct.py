@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hookwright_server.delivery.direct import DirectSender
-from hookwright_server.delivery.loop import Sending
+from hookwright_server.delivery.tools import Sending
 
 
 def _cannot_be_made() -> Sending:

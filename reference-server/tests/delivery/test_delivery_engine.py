@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from delivery_lab import DeliveryLab, eventually
 
-from hookwright_server.delivery.claim import Claim, ClaimedDelivery, Rotation
+from hookwright_server.delivery import maintenance
+from hookwright_server.delivery.claim import Claim, ClaimedDelivery, Key, Rotation
 from hookwright_server.delivery.engine import Engine, EngineLimits
 from hookwright_server.delivery.loop import DeliveryLoop
 from hookwright_server.delivery.outbox import Outbox
@@ -19,8 +22,9 @@ from hookwright_server.delivery.prepare import Prepared, Preparer
 from hookwright_server.delivery.recorder import Completed, Recorded
 from hookwright_server.delivery.room import Room
 from hookwright_server.domain.outcome import Delivered, Refused, Unreachable
+from hookwright_server.domain.transformation import Transformation
 from hookwright_server.store import apps, tables
-from hookwright_server.store.errors import StoreUnavailable, WriterBusy, WriteUnknown
+from hookwright_server.store.errors import StoreUnavailable, TookTooLong, WriterBusy, WriteUnknown
 from hookwright_server.store.worker_sessions import Interrupted
 
 FAST = '{"delays_seconds": [1, 1], "jitter": 0}'
@@ -382,6 +386,34 @@ def test_a_fault_while_preparing_puts_the_delivery_back(
     assert [f"attempt_fault delivery={delivery_id}"] == [r.getMessage() for r in caplog.records]
 
 
+def test_what_expires_after_its_claim_is_not_sent(lab: DeliveryLab) -> None:
+    """It ends as expired, without an attempt, and lets what waits for it go."""
+
+    class Slow(Preparer):
+        def prepare(self, claimed: ClaimedDelivery, traceparent: str | None = None) -> Prepared:
+            lab.store.clock.now += 1
+            return super().prepare(claimed, traceparent)
+
+    app_id = lab.store.app()
+    endpoint_id, end = lab.endpoint(app_id), lab.store.clock.now + 1
+    first = lab.store.deliver(app_id, endpoint_id, ordering_key="a", expires_at=end)
+    second = lab.store.deliver(app_id, endpoint_id, ordering_key="a")
+    preparer = Slow(lab.vault, lab.store.clock, "0.0.0")
+    engine = Engine(replace(lab.tools(), preparer=preparer), EngineLimits(poll_ms=60_000))
+    engine.start()
+    try:
+        lab.settle(engine)
+    finally:
+        engine.stop(drain_ms=0)
+    rows = [lab.store.row(tables.deliveries, each) for each in (first, second)]
+
+    assert [("cancelled", "expired", 0, end), ("delivered", None, 1, rows[1]["completed_at"])] == [
+        (row["status"], row["cancel_reason"], row["attempt_count"], row["completed_at"])
+        for row in rows
+    ]
+    assert 1 == len(lab.sender.requests)
+
+
 def test_a_tenant_that_hangs_everywhere_leaves_slots_to_others(lab: DeliveryLab) -> None:
     """Endpoints that never answer and could take every slot do not delay the other environment."""
     app_id = lab.store.app()
@@ -416,7 +448,7 @@ def test_a_tenant_at_its_threshold_does_not_keep_the_engine_busy(lab: DeliveryLa
     for _ in range(60):
         lab.store.deliver(app_id, endpoint_id)
     lab.sender.hold()
-    outbox = Counting(lab.store.database, lab.store.clock, lab.store.ids, alone=True)
+    outbox = Counting(lab.store.database, lab.store.clock, lab.store.ids, lab.system, alone=True)
     engine = Engine(replace(lab.tools(), outbox=outbox), EngineLimits(in_flight=40, poll_ms=60_000))
     engine.start()
     try:
@@ -448,7 +480,7 @@ def test_the_death_of_the_engine_is_told(lab: DeliveryLab, monkeypatch: pytest.M
     engine = Engine(lab.tools(), on_death=on_death)
     engine.start()
 
-    assert told.wait(10)
+    assert told.wait(60)
     assert [False] == ran
     engine.stop(drain_ms=0)
 
@@ -507,7 +539,7 @@ def test_leases_that_cannot_be_renewed_are_taken_for_lost(lab: DeliveryLab) -> N
             raise StoreUnavailable(session_id)
 
     tools = lab.tools()
-    outbox = Unrenewable(lab.store.database, lab.store.clock, lab.store.ids, alone=True)
+    outbox = Unrenewable(lab.store.database, lab.store.clock, lab.store.ids, lab.system, alone=True)
     engine = Engine(replace(tools, outbox=outbox), EngineLimits(renew_ms=5, dead_ms=20))
     engine.start()
     try:
@@ -517,6 +549,9 @@ def test_leases_that_cannot_be_renewed_are_taken_for_lost(lab: DeliveryLab) -> N
         engine.stop(drain_ms=0)
 
 
+_SHAKY = 4
+
+
 def test_a_renewal_that_failed_is_tried_again_soon(lab: DeliveryLab) -> None:
     """Long before the next one would be: after an outage the session must not be the one to die."""
     asked_at: list[float] = []
@@ -524,19 +559,20 @@ def test_a_renewal_that_failed_is_tried_again_soon(lab: DeliveryLab) -> None:
     class Shaky(Outbox):
         async def renew(self, session_id: str) -> bool:
             asked_at.append(asyncio.get_running_loop().time())
-            if len(asked_at) == 1:
+            if len(asked_at) < _SHAKY:
                 raise StoreUnavailable(session_id)
             return await super().renew(session_id)
 
-    outbox = Shaky(lab.store.database, lab.store.clock, lab.store.ids, alone=True)
+    outbox = Shaky(lab.store.database, lab.store.clock, lab.store.ids, lab.system, alone=True)
     engine = Engine(replace(lab.tools(), outbox=outbox), EngineLimits(renew_ms=1_000))
     engine.start()
     try:
-        eventually(lambda: len(asked_at) > 1)
+        eventually(lambda: len(asked_at) >= _SHAKY)
     finally:
         engine.stop(drain_ms=0)
 
-    assert 0.8 > asked_at[1] - asked_at[0]
+    # The quickest of some: a busy machine may let one wait.
+    assert 0.8 > min(later - earlier for earlier, later in pairwise(asked_at))
 
 
 def test_what_another_session_leaves_is_taken_over_while_this_one_runs(lab: DeliveryLab) -> None:
@@ -556,7 +592,7 @@ def test_what_another_session_leaves_is_taken_over_while_this_one_runs(lab: Deli
         tables.deliveries, delivery_id, status="sending", lease_session="wrk_other", fence=4
     )
     lab.store.session("wrk_other")
-    outbox = Watched(lab.store.database, lab.store.clock, lab.store.ids, alone=False)
+    outbox = Watched(lab.store.database, lab.store.clock, lab.store.ids, lab.system, alone=False)
     limits = EngineLimits(renew_ms=60_000, take_back_ms=10)
     engine = Engine(replace(lab.tools(), outbox=outbox), limits)
     engine.start()
@@ -569,6 +605,53 @@ def test_what_another_session_leaves_is_taken_over_while_this_one_runs(lab: Deli
 
     assert not looks[0]  # the first look is at everything
     assert ["interrupted", None] == [a["failure_reason"] for a in lab.store.rows(tables.attempts)]
+
+
+@pytest.mark.parametrize("endless", ["expire", "maintain", "merge"])
+def test_a_long_round_of_upkeep_holds_up_no_other(lab: DeliveryLab, endless: str) -> None:
+    """While one never comes to its end, and fails at first, the other upkeep is done."""
+    failures = iter([StoreUnavailable("away"), RuntimeError("a fault")])
+    rounds: Counter[str] = Counter()
+
+    class Busy(Outbox):
+        async def expire(self) -> bool:
+            return await self.counted("expire") or await super().expire()
+
+        async def maintain(self, chore: maintenance.Chore) -> bool:
+            name = "merge" if chore in maintenance.FREQUENT_CHORES else "maintain"
+            return await self.counted(name) or await super().maintain(chore)
+
+        async def counted(self, name: str) -> bool:
+            rounds[name] += 1
+            await asyncio.sleep(0.001)
+            for failure in failures if name == endless else ():
+                raise failure
+            return name == endless
+
+    app_id = lab.store.app()
+    delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
+    lab.store.update(
+        tables.deliveries, delivery_id, status="sending", lease_session="wrk_other", fence=4
+    )
+    lab.store.session("wrk_other")
+    outbox = Busy(lab.store.database, lab.store.clock, lab.store.ids, lab.system, alone=False)
+    limits = EngineLimits(renew_ms=60_000, take_back_ms=10)
+    engine = Engine(replace(lab.tools(), outbox=outbox), limits)
+    engine.start()
+    try:
+        eventually(lambda: rounds[endless] > 20)
+        lab.store.clock.now += 11_000
+        eventually(lambda: lab.store.row(tables.deliveries, delivery_id)["status"] == "delivered")
+        merged = rounds["merge"]
+        eventually(lambda: rounds["merge"] > merged)
+        eventually(lambda: min(rounds[name] for name in ("expire", "maintain", "merge")) > 0)
+    finally:
+        engine.stop(drain_ms=0)
+    ended_at = rounds.total()
+    lab.store.database.write(lambda _tx: None)
+
+    assert ended_at == rounds.total()
+    assert [] == lab.store.rows(tables.worker_sessions)
 
 
 def test_a_claim_that_nobody_saw_committed_is_given_back(lab: DeliveryLab) -> None:
@@ -586,7 +669,7 @@ def test_a_claim_that_nobody_saw_committed_is_given_back(lab: DeliveryLab) -> No
 
     app_id = lab.store.app()
     delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
-    outbox = Deaf(lab.store.database, lab.store.clock, lab.store.ids, alone=True)
+    outbox = Deaf(lab.store.database, lab.store.clock, lab.store.ids, lab.system, alone=True)
     engine = Engine(replace(lab.tools(), outbox=outbox))
     engine.start()
     try:
@@ -596,6 +679,65 @@ def test_a_claim_that_nobody_saw_committed_is_given_back(lab: DeliveryLab) -> No
 
     assert 1 == len(lab.sender.requests)
     assert [1] == [row["number"] for row in lab.store.rows(tables.attempts)]
+
+
+def test_what_was_let_go_of_is_not_put_back_as_never_sent(lab: DeliveryLab) -> None:
+    """While the session is begun anew, a claim of unknown end puts back nothing: what was sent
+    counts as interrupted once the lost session, which nobody ended, has died."""
+
+    class Torn(Outbox):
+        session = ""
+        is_unknown = False
+        let_go = asyncio.Event()
+        looked = asyncio.Event()
+
+        async def begin(self) -> tuple[str, float]:
+            if self.is_unknown:
+                self.let_go.set()
+                await self.looked.wait()
+                return await super().begin()
+            self.session, began_at = await super().begin()
+            return self.session, began_at
+
+        async def renew(self, session_id: str) -> bool:
+            if self.is_unknown and session_id == self.session:
+                raise StoreUnavailable("away")
+            return await super().renew(session_id)
+
+        async def claim(
+            self, session_id: str, rotation: Rotation, room: Room, limits: Mapping[str, int]
+        ) -> Claim:
+            claim = await super().claim(session_id, rotation, room, limits)
+            if claim.deliveries and lab.sender.requests and not self.is_unknown:
+                self.is_unknown = True
+                await self.let_go.wait()
+                raise WriteUnknown("the connection broke")
+            return claim
+
+        async def put_back_unknown(self, session_id: str, known: Collection[Key]) -> None:
+            await super().put_back_unknown(session_id, known)
+            self.looked.set()
+
+    app_id = lab.store.app()
+    sent = lab.store.deliver(app_id, lab.endpoint(app_id, url="https://example.com/sent"))
+    outbox = Torn(lab.store.database, lab.store.clock, lab.store.ids, lab.system, alone=False)
+    lab.sender.hold()
+    limits = EngineLimits(renew_ms=50, dead_ms=1_000, take_back_ms=10)
+    engine = Engine(replace(lab.tools(), outbox=outbox), limits)
+    engine.start()
+    try:
+        eventually(lambda: len(lab.sender.requests) == 1)
+        lab.sender.hold(lambda request: request is lab.sender.requests[0])
+        lab.store.deliver(app_id, lab.endpoint(app_id))
+        eventually(lambda: len(lab.store.rows(tables.worker_sessions)) == 2)
+        lab.store.clock.now += 11_000
+        eventually(lambda: lab.store.row(tables.deliveries, sent)["status"] == "delivered")
+    finally:
+        engine.stop(drain_ms=0)
+
+    attempts = [row for row in lab.store.rows(tables.attempts) if row["delivery_id"] == sent]
+    assert ["interrupted", None] == [row["failure_reason"] for row in attempts]
+    assert len(attempts) == lab.sender.urls().count("https://example.com/sent")
 
 
 def test_a_database_in_trouble_only_delays_the_record(lab: DeliveryLab) -> None:
@@ -610,7 +752,7 @@ def test_a_database_in_trouble_only_delays_the_record(lab: DeliveryLab) -> None:
 
     app_id = lab.store.app()
     delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
-    outbox = Troubled(lab.store.database, lab.store.clock, lab.store.ids, alone=True)
+    outbox = Troubled(lab.store.database, lab.store.clock, lab.store.ids, lab.system, alone=True)
     engine = Engine(replace(lab.tools(), outbox=outbox))
     engine.start()
     try:
@@ -620,6 +762,37 @@ def test_a_database_in_trouble_only_delays_the_record(lab: DeliveryLab) -> None:
 
     assert "delivered" == lab.store.row(tables.deliveries, delivery_id)["status"]
     assert 1 == len(lab.sender.requests)
+
+
+def test_a_batch_that_takes_too_long_is_halved(lab: DeliveryLab) -> None:
+    """Until the database has time enough for each part; no request is repeated, no result lost."""
+    sizes: list[int] = []
+
+    class Slow(Outbox):
+        async def record(self, batch: Sequence[Completed]) -> Recorded:
+            sizes.append(len(batch))
+            if len(batch) > 2:
+                raise TookTooLong("statement timeout")
+            return await super().record(batch)
+
+    app_id = lab.store.app()
+    deliveries = [lab.store.deliver(app_id, lab.endpoint(app_id)) for _ in range(9)]
+    outbox = Slow(lab.store.database, lab.store.clock, lab.store.ids, lab.system, alone=True)
+    lab.sender.hold()
+    engine = Engine(replace(lab.tools(), outbox=outbox))
+    engine.start()
+    try:
+        eventually(lambda: len(lab.sender.requests) == len(deliveries))
+        lab.sender.let_go()
+        lab.settle(engine)
+    finally:
+        engine.stop(drain_ms=0)
+
+    found = {lab.store.row(tables.deliveries, each)["status"] for each in deliveries}
+    assert {"delivered"} == found
+    assert len(deliveries) == len(lab.sender.requests) == len(lab.store.rows(tables.attempts))
+    assert max(sizes) > 2
+    assert len(deliveries) == sum(size for size in sizes if size <= 2)
 
 
 def test_an_engine_whose_session_cannot_begin_does_not_start(lab: DeliveryLab) -> None:
@@ -646,10 +819,10 @@ def test_what_is_claimed_during_a_stop_is_given_back_unsent(lab: DeliveryLab) ->
 
     app_id = lab.store.app()
     delivery_id = lab.store.deliver(app_id, lab.endpoint(app_id))
-    outbox = Slow(lab.store.database, lab.store.clock, lab.store.ids, alone=True)
+    outbox = Slow(lab.store.database, lab.store.clock, lab.store.ids, lab.system, alone=True)
     engine = Engine(replace(lab.tools(), outbox=outbox))
     engine.start()
-    assert asked.wait(10)
+    assert asked.wait(60)
     stop = threading.Thread(target=engine.stop, args=(10_000,))
     stop.start()
     eventually(lambda: not engine.is_running())
@@ -664,3 +837,61 @@ def test_what_is_claimed_during_a_stop_is_given_back_unsent(lab: DeliveryLab) ->
         row["fence"],
     )
     assert [] == lab.sender.requests
+
+
+def test_a_large_payload_is_transformed_beside_the_loop(
+    lab: DeliveryLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other attempts go on meanwhile; a small one is not worth a thread."""
+    threads: list[bool] = []
+    apply = Transformation.apply
+
+    def noted(self: Transformation, payload: bytes) -> bytes:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            threads.append(True)
+        else:
+            threads.append(False)
+        return apply(self, payload)
+
+    monkeypatch.setattr(Transformation, "apply", noted)
+    app_id = lab.store.app()
+    mappings = '{"mappings": [{"from": "payload.a", "to": "x"}]}'
+    endpoint_id = lab.endpoint(app_id, transformation=mappings)
+    with lab.engine() as engine:
+        for size in (1, 20_000):
+            payload = {"a": "x" * size}
+            lab.store.database.accept(lab.store.acceptance(app_id, [endpoint_id], payload=payload))
+            lab.settle(engine)
+
+    assert [False, True] == threads
+    assert 2 == len(lab.sender.requests)
+
+
+def test_a_failing_transformation_is_the_last_attempt(lab: DeliveryLab) -> None:
+    """Nothing is sent, the delivery is failed whatever its policy, and health counts it."""
+    app_id = lab.store.app()
+    mappings = '{"mappings": [{"from": "payload.missing", "to": "x"}]}'
+    policy = '{"delays_seconds": [1, 1], "retry_client_errors": true}'
+    endpoint_id = lab.endpoint(app_id, transformation=mappings, retry_policy=policy)
+    lab.store.database.accept(acceptance := lab.store.acceptance(app_id, [endpoint_id], payload={}))
+    with lab.engine() as engine:
+        lab.settle(engine)
+        assert engine.next_due_at() is None
+
+    row = lab.store.row(tables.deliveries, acceptance.deliveries[0].id)
+    (attempt,) = lab.store.rows(tables.attempts)
+    assert [] == lab.sender.requests
+    assert ("failed", 1, "transformation_error") == (
+        row["status"],
+        row["attempt_count"],
+        row["last_failure_reason"],
+    )
+    assert ("transformation_error", None, 0, "{}") == (
+        attempt["failure_reason"],
+        attempt["status_code"],
+        attempt["latency_ms"],
+        attempt["request_headers"],
+    )
+    assert 1 == lab.store.row(tables.endpoints, endpoint_id)["consecutive_failures"]

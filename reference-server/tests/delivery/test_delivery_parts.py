@@ -53,6 +53,24 @@ def test_other_answers_leave_the_throttle_alone() -> None:
     assert {} == throttle.limits()
 
 
+def test_the_throttle_forgets_whoever_was_tried_longest_ago() -> None:
+    """Of more than 10,000 endpoints that were overloaded: deleted ones are not kept for ever."""
+    throttle = Throttle()
+    for endpoint_id in ("deleted", "tried", *map(str, range(9_998))):
+        throttle.note(endpoint_id, Refused(503), max_concurrency=8)
+    throttle.note("tried", Delivered(200), max_concurrency=8)
+    assert 4 == throttle.limits()["deleted"]
+
+    throttle.note("new", Refused(503), max_concurrency=8)
+
+    assert (10_000, False, 5, 4) == (
+        len(throttle.limits()),
+        "deleted" in throttle.limits(),
+        throttle.limits()["tried"],
+        throttle.limits()["new"],
+    )
+
+
 def test_a_hint_reaches_every_listener_until_it_leaves() -> None:
     """Unsubscribing ends the hints of one listener alone."""
     waker = MemoryWaker()

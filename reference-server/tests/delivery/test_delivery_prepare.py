@@ -10,7 +10,7 @@ from delivery_lab import DeliveryLab, room
 from standardwebhooks import Webhook
 
 from hookwright_server.delivery.claim import ClaimedDelivery, Rotation, claim
-from hookwright_server.delivery.prepare import NotPreparable, Prepared, Preparer
+from hookwright_server.delivery.prepare import NotPreparable, Prepared, Preparer, TooLate
 from hookwright_server.store import tables
 from hookwright_server.store.targets import Targets
 
@@ -127,3 +127,48 @@ def test_nothing_unsigned_is_prepared(lab: DeliveryLab) -> None:
     for claimed in result.deliveries:
         with pytest.raises(NotPreparable, match=claimed.target.endpoint_id):
             Preparer(lab.vault, lab.store.clock, "1.2.3").prepare(claimed)
+
+
+def test_a_transformed_body_is_signed_as_it_is_sent(lab: DeliveryLab) -> None:
+    """`data` is the result; type, timestamp and signature are those of the very body."""
+    _, endpoint_id, secret = _endpoint(lab, payload={"a": 1.50, "b": 2})
+    mappings = '{"mappings": [{"from": "payload.a", "to": "x.y"}]}'
+    lab.store.update(tables.endpoints, endpoint_id, transformation=mappings)
+
+    request = _prepared(lab).request
+
+    assert request.body.endswith(b'"data":{"x":{"y":1.5}}}')
+    headers = dict(request.headers)
+    timestamp = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+    expected = Webhook(secret).sign(headers["webhook-id"], timestamp, request.body.decode())
+    assert expected == headers["webhook-signature"]
+
+
+def test_nothing_is_begun_once_it_has_expired(lab: DeliveryLab) -> None:
+    """To the millisecond, however long ago it was claimed in time."""
+    app_id = lab.store.app()
+    lab.store.deliver(app_id, lab.endpoint(app_id), expires_at=lab.store.clock.now + 1)
+    claimed = _claimed(lab)
+    preparer = Preparer(lab.vault, lab.store.clock, "1.2.3")
+
+    assert lab.store.clock.now == preparer.prepare(claimed).started_at
+    lab.store.clock.now += 1
+    with pytest.raises(TooLate):
+        preparer.prepare(claimed)
+
+
+@pytest.mark.parametrize(("waited_ms", "begins"), [(10_000, True), (10_001, False)])
+def test_nothing_is_begun_long_after_its_claim(
+    lab: DeliveryLab, waited_ms: int, begins: bool
+) -> None:
+    """What was read of the endpoint, secrets included, is used for ten seconds at most."""
+    _endpoint(lab)
+    claimed = _claimed(lab)
+    preparer = Preparer(lab.vault, lab.store.clock, "1.2.3")
+    lab.store.clock.now += waited_ms
+
+    if begins:
+        assert lab.store.clock.now == preparer.prepare(claimed).started_at
+    else:
+        with pytest.raises(TooLate):
+            preparer.prepare(claimed)

@@ -127,7 +127,7 @@ def test_a_long_answer_is_cut(lab: DeliveryLab) -> None:
 
 
 def test_five_days_of_nothing_but_failures_disable(lab: DeliveryLab) -> None:
-    """The span runs from the first failure in a row to the latest."""
+    """The span runs to the latest failure from the first without two days of silence since."""
     [claimed] = _claim(lab)
     endpoint_id = claimed.target.endpoint_id
     now = lab.store.clock.now
@@ -136,6 +136,7 @@ def test_five_days_of_nothing_but_failures_disable(lab: DeliveryLab) -> None:
         endpoint_id,
         consecutive_failures=3,
         first_failure_at=now - 5 * 86_400_000,
+        failing_since=now - 5 * 86_400_000,
         last_failure_at=now - 1,
     )
 
@@ -147,3 +148,32 @@ def test_five_days_of_nothing_but_failures_disable(lab: DeliveryLab) -> None:
     )
 
     assert ((endpoint_id, "failing"),) == recorded.disabled
+
+
+def test_days_without_an_attempt_begin_the_span_anew(lab: DeliveryLab) -> None:
+    """A failure after more than two days of silence disables nothing, and the row goes on."""
+    [claimed] = _claim(lab)
+    endpoint_id = claimed.target.endpoint_id
+    now = lab.store.clock.now
+    began_at = now - 6 * 86_400_000
+    lab.store.update(
+        tables.endpoints,
+        endpoint_id,
+        consecutive_failures=3,
+        first_failure_at=began_at,
+        failing_since=began_at,
+        last_failure_at=now - 3 * 86_400_000,
+    )
+    done = replace(
+        _done(lab, claimed), attempted=Attempted(Refused(500), 5), decision=RetryAt(now + 9)
+    )
+
+    recorded = _record(lab, done)
+
+    [row] = lab.store.rows(tables.endpoints)
+    assert () == recorded.disabled
+    assert (4, began_at, done.finished_at) == (
+        row["consecutive_failures"],
+        row["first_failure_at"],
+        row["failing_since"],
+    )

@@ -43,7 +43,7 @@ def test_what_is_under_way_outlives_the_slice(lab: DeliveryLab) -> None:
         lab.store.deliver(app_id, endpoint_id)
         eventually(lambda: len(lab.sender.requests) == 1)
         engine.pause()
-        time.sleep(0.1)  # a claim may be under way
+        assert engine.claim_over(60)
         lab.store.deliver(app_id, endpoint_id)
         lab.sender.let_go()
         eventually(lambda: "delivered" in _statuses(lab))
@@ -64,7 +64,7 @@ def test_a_second_stop_hurries(lab: DeliveryLab) -> None:
         first.start()
         eventually(lambda: not engine.is_running())
         engine.stop(0)
-        first.join(10)
+        first.join(60)
 
         assert not first.is_alive()
     assert ["pending"] == _statuses(lab)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from delivery_lab import DeliveryLab, ScriptedSender, room
@@ -31,12 +32,13 @@ from hookwright_server.domain.retry_policy import (
 from hookwright_server.domain.vault import Vault
 from hookwright_server.store import tables, worker_sessions
 from hookwright_server.store.audit import audit
+from hookwright_server.store.cancelling import cancel_of_message
 from hookwright_server.store.errors import SessionLost
 from hookwright_server.store.migrations import migrate
 from hookwright_server.store.results import Lease
 from hookwright_server.store.sqlite import SqliteDatabase
 from hookwright_server.store.targets import Targets
-from hookwright_server.store.upkeep import cancel_for_deleted_endpoints
+from hookwright_server.store.upkeep import cancel_expired, cancel_for_deleted_endpoints
 
 WORKERS = ("wrk_one", "wrk_two")
 SLOTS = 2
@@ -52,6 +54,24 @@ class Expected:
     attempts: int = 0
     interrupted: int = 0
     lease: Lease | None = None
+    stopped: bool = False
+    expires_at: int | None = None
+    key: str | None = None
+
+    def after(self) -> str:
+        """What it becomes when an attempt of it is to be followed by another."""
+        return "cancelled" if self.stopped else "pending"
+
+    def is_expired(self, now: int) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+    def cancel(self, now: int, deleted: set[str]) -> None:
+        """What waits is cancelled, unless it reads as such already; no attempt follows another."""
+        reads_cancelled = self.endpoint_id in deleted or self.is_expired(now)
+        if self.status == "pending" and not reads_cancelled:
+            self.status = "cancelled"
+        elif self.status == "sending":
+            self.stopped = True
 
 
 class Deliveries(RuleBasedStateMachine):
@@ -88,15 +108,21 @@ class Deliveries(RuleBasedStateMachine):
         self.database.close()
         self.folder.cleanup()
 
-    @rule(which=st.sets(st.integers(0, 2), min_size=1), times=st.integers(1, 3))
-    def trigger(self, which: set[int], times: int) -> None:
-        """Messages to some endpoints that are not deleted."""
+    @rule(
+        which=st.sets(st.integers(0, 2), min_size=1),
+        times=st.integers(1, 3),
+        key=st.sampled_from([None, "a", "b"]),
+    )
+    def trigger(self, which: set[int], times: int, key: str | None = None) -> None:
+        """Messages to some endpoints that are not deleted, perhaps with an ordering key."""
         chosen = [self.endpoints[i] for i in which if self.endpoints[i] not in self.deleted]
         for _ in range(times):
-            acceptance = self.store.acceptance(self.app_id, chosen)
+            acceptance = self.store.acceptance(self.app_id, chosen, ordering_key=key)
             self.database.accept(acceptance)
             for delivery in acceptance.deliveries:
-                self.expected[delivery.id] = Expected(delivery.endpoint_id, self.store.clock.now)
+                self.expected[delivery.id] = Expected(
+                    delivery.endpoint_id, self.store.clock.now, key=key
+                )
 
     @rule(milliseconds=st.sampled_from([1, 999, 5_000, 11_000]))
     def time_passes(self, milliseconds: int) -> None:
@@ -129,11 +155,14 @@ class Deliveries(RuleBasedStateMachine):
             return
 
         assert worker in self.alive
-        claimable = self._claimable()
-        assert min(budget, sum(claimable.values())) == len(result.deliveries)
+        claimable, blocked = self._claimable(), self._blocked()
+        taken = len(result.deliveries) + result.expired
+        assert min(budget, sum(claimable.values())) == taken
+        self._drop_expired(result.expired)
         for claimed in result.deliveries:
             known = self.expected[claimed.row.id]
             assert ("pending", True) == (known.status, known.due_at <= self.store.clock.now)
+            assert claimed.row.id not in blocked
             assert known.attempts + 1 == claimed.number
             assert known.attempts - known.interrupted + 1 == claimed.scheduled_attempt
             claimable[known.endpoint_id] -= 1
@@ -164,12 +193,13 @@ class Deliveries(RuleBasedStateMachine):
         """A worker gives back what it did not send."""
         leases = {claimed.row.id: claimed.lease for claimed in self.running[worker]}
         self.running[worker] = []
-        due_at = self.store.clock.now + 60_000
-        self.database.write(lambda c: worker_sessions.release(c, leases, due_at))
+        now = self.store.clock.now
+        due_at = now + 60_000
+        self.database.write(lambda c: worker_sessions.release(c, leases, now, 60_000))
         for delivery_id, lease in leases.items():
             known = self.expected[delivery_id]
             if known.status == "sending" and known.lease == lease:
-                known.status, known.lease, known.due_at = "pending", None, due_at
+                known.status, known.lease, known.due_at = known.after(), None, due_at
 
     @rule(worker=st.sampled_from(WORKERS))
     def declare_dead(self, worker: str) -> None:
@@ -189,11 +219,35 @@ class Deliveries(RuleBasedStateMachine):
 
     @rule()
     def upkeep(self) -> None:
-        """Pending deliveries of deleted endpoints are written down as cancelled."""
-        self.database.write(lambda c: cancel_for_deleted_endpoints(c, self.store.clock.now, 500))
+        """Pending deliveries that expired or whose endpoint is gone are written down as such."""
+        now = self.store.clock.now
+        self.database.write(lambda c: cancel_for_deleted_endpoints(c, now, 500))
+        self.database.write(lambda c: cancel_expired(c, now, 500))
         for known in self.expected.values():
-            if known.status == "pending" and known.endpoint_id in self.deleted:
+            gone = known.endpoint_id in self.deleted
+            if known.status == "pending" and (gone or known.is_expired(now)):
                 known.status = "cancelled"
+
+    @rule(which=st.integers(0, 2))
+    def cancel(self, which: int) -> None:
+        """All messages that an endpoint has to get are cancelled: none is sent once more."""
+        mine = {key for key, e in self.expected.items() if e.endpoint_id == self.endpoints[which]}
+        rows = {row["id"]: row["message_id"] for row in self.store.rows(tables.deliveries)}
+        now = self.store.clock.now
+        for message_id in {rows[key] for key in mine}:
+            self.database.write(partial(cancel_of_message, message_id=message_id, now_ms=now))
+            for key, of_message in rows.items():
+                if of_message == message_id:
+                    self.expected[key].cancel(now, self.deleted)
+
+    @rule(which=st.integers(0, 2), milliseconds=st.sampled_from([0, 500, 2_000]))
+    def let_expire(self, which: int, milliseconds: int) -> None:
+        """What waits for an endpoint is to be sent before an instant, or not at all."""
+        at = self.store.clock.now + milliseconds
+        for key, known in self.expected.items():
+            if known.status == "pending" and known.endpoint_id == self.endpoints[which]:
+                known.expires_at = at
+                self.store.update(tables.deliveries, key, expires_at=at)
 
     @rule(which=st.integers(0, 2), active=st.booleans())
     def switch(self, which: int, active: bool) -> None:
@@ -228,20 +282,48 @@ class Deliveries(RuleBasedStateMachine):
 
         assert [] == [finding for finding in found if finding.is_fault]
 
+    def _drop_expired(self, count: int) -> None:
+        """A claim cancelled `count` of those that were due, and too late."""
+        rows = {row["id"]: row["status"] for row in self.store.rows(tables.deliveries)}
+        now = self.store.clock.now
+        late = [
+            known
+            for key, known in self.expected.items()
+            if rows[key] == "cancelled" and known.status == "pending" and known.is_expired(now)
+        ]
+        assert count == len(late)
+        for known in late:
+            known.status = "cancelled"
+
     def _begin(self, worker: str) -> None:
         self.store.session(worker)
         self.alive.add(worker)
 
     def _claimable(self) -> dict[str, int]:
         claimable: dict[str, int] = {}
+        blocked = self._blocked()
         for endpoint_id in self.endpoints:
             if endpoint_id in self.off | self.deleted:
                 continue
-            mine = [e for e in self.expected.values() if e.endpoint_id == endpoint_id]
+            free = [e for key, e in self.expected.items() if key not in blocked]
+            mine = [e for e in free if e.endpoint_id == endpoint_id]
             leased = sum(e.status == "sending" for e in mine)
             due = sum(e.status == "pending" and e.due_at <= self.store.clock.now for e in mine)
             claimable[endpoint_id] = max(0, min(SLOTS - leased, due))
         return claimable
+
+    def _blocked(self) -> set[str]:
+        """What waits for another one with its key to end."""
+        open_lanes: set[tuple[str, str]] = set()
+        blocked: set[str] = set()
+        for delivery_id, known in self.expected.items():
+            if known.key is None or known.status not in ("pending", "sending"):
+                continue
+            lane = (known.endpoint_id, known.key)
+            if lane in open_lanes:
+                blocked.add(delivery_id)
+            open_lanes.add(lane)
+        return blocked
 
     def _completed(self, claimed: ClaimedDelivery, decision: Decision) -> Completed:
         now = self.store.clock.now
@@ -268,7 +350,9 @@ class Deliveries(RuleBasedStateMachine):
             case Exhausted():
                 known.status = "dead_letter"
             case RetryAt(at_ms):
-                known.status, known.due_at = "pending", at_ms
+                known.status, known.due_at = known.after(), at_ms
+                if known.key is not None and known.expires_at is not None:
+                    known.due_at = min(at_ms, known.expires_at)
             case _:
                 known.status = "failed"
 
@@ -279,7 +363,7 @@ class Deliveries(RuleBasedStateMachine):
         )
         for known in self.expected.values():
             if known.lease is not None and known.lease.session_id not in self.alive:
-                known.status, known.lease, known.due_at = "pending", None, now
+                known.status, known.lease, known.due_at = known.after(), None, now
                 known.attempts += 1
                 known.interrupted += 1
 

@@ -63,6 +63,11 @@ FAULTS: dict[str, Callable[[Path], None]] = {
     "sealed": _other_key,
     "delivery_status": _sql(PENDING.format("status = 'lost'")),
     "pending_without_time": _sql(PENDING.format("next_attempt_at = NULL")),
+    "delivery_order": _sql(
+        PENDING.format(
+            "is_ordered = TRUE, ordering_key = 'k', sequence = 1, next_attempt_at = NULL"
+        )
+    ),
     "lease_without_session": _sql(PENDING.format("status = 'sending', lease_session = 'wrk_x'")),
     "lease_without_sending": _sql(PENDING.format("lease_session = 'wrk_x'")),
     "finished_without_end": _sql(DONE.format("completed_at = NULL")),

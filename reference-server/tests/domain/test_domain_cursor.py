@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import re
 
 import pytest
@@ -20,6 +21,13 @@ def test_unseal_returns_the_position(position: str, binding: bytes, key: bytes) 
 
     assert re.fullmatch(r"[A-Za-z0-9_-]+", text)
     assert position == cursor.unseal(text, binding, key)
+
+
+def test_a_cursor_does_not_tell_its_position() -> None:
+    """It may be the id of a row that the reader of the list may not see."""
+    text = cursor.seal("msg_1", QUERY, KEY)
+
+    assert b"msg_" not in base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 @given(st.text(max_size=60), st.data())

@@ -70,9 +70,31 @@ def test_another_ending_breaks_the_row_of_dead_letters(other: Ending) -> None:
 @pytest.mark.parametrize(("span_ms", "disabled"), [(5 * DAY_MS - 1, False), (5 * DAY_MS, True)])
 def test_failing_for_five_days_disables(span_ms: int, disabled: bool) -> None:
     """Every attempt over five days failed: the endpoint is disabled."""
-    actual = health.should_disable(after([None, None], span_ms))
+    daily = after([None] * 5, DAY_MS)
+    actual = health.should_disable(health.after_attempt(daily, ended=None, now_ms=span_ms))
 
     assert disabled == actual
+
+
+@pytest.mark.parametrize(("step_ms", "disabled"), [(2 * DAY_MS, True), (2 * DAY_MS + 1, False)])
+def test_days_without_an_attempt_are_no_days_of_failures(step_ms: int, disabled: bool) -> None:
+    """Two days at most lie between two of the failures that disable; the row itself goes on."""
+    failed = after([None] * 10, step_ms)
+
+    assert disabled == health.should_disable(failed)
+    assert (10, 0) == (failed.consecutive_failures, failed.first_failure_at)
+
+
+def test_after_long_silence_the_five_days_begin_anew() -> None:
+    """Failing again for five days disables, however long nothing was sent before."""
+    before = after([None, None])
+    begun = [40 * DAY_MS + day * DAY_MS for day in range(6)]
+    verdicts: list[bool] = []
+    for at in begun:
+        before = health.after_attempt(before, ended=None, now_ms=at)
+        verdicts.append(health.should_disable(before))
+
+    assert [False] * 5 + [True] == verdicts
 
 
 def test_one_success_restarts_the_five_days() -> None:

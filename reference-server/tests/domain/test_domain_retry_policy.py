@@ -10,6 +10,7 @@ from hookwright_server.domain.outcome import (
     Blocked,
     DeadlineExceeded,
     Delivered,
+    NotTransformed,
     Outcome,
     Overflow,
     Refused,
@@ -47,6 +48,7 @@ RETRY = RetryAt(NOW_MS + 1000)
     ("outcome", "decision"),
     [
         (Delivered(200), Succeeded()),
+        (NotTransformed(), Rejected()),
         (Delivered(299), Succeeded()),
         (Refused(410), DisableEndpoint()),
         *[(Refused(status), RETRY) for status in (101, 301, 302, 307, 408, 409, 425, 429)],

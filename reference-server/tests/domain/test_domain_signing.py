@@ -9,13 +9,13 @@ import standardwebhooks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookwright_server.domain import signing
-from hookwright_server.domain.signing import SecretFormatError
+from hookwright_server.domain import signing, signing_keys
+from hookwright_server.domain.signing_keys import SecretFormatError
 
 
 def test_signature_equals_the_published_example() -> None:
     """The example that the Standard Webhooks libraries share is reproduced byte for byte."""
-    key = signing.key_bytes("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    key = signing_keys.key_bytes("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 
     actual = signing.sign(
         "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}', [key]
@@ -27,24 +27,24 @@ def test_signature_equals_the_published_example() -> None:
 @given(st.binary(min_size=24, max_size=64), st.text(), st.integers(0, 2**33))
 def test_signature_equals_the_reference_library(key: bytes, text: str, at_s: int) -> None:
     """The `standardwebhooks` package computes the same signature for any key, body and time."""
-    secret = signing.PREFIX + base64.b64encode(key).decode()
+    secret = signing_keys.PREFIX + base64.b64encode(key).decode()
     moment = datetime.fromtimestamp(at_s, UTC)
 
-    actual = signing.sign("msg_1", at_s, text.encode(), [signing.key_bytes(secret)])
+    actual = signing.sign("msg_1", at_s, text.encode(), [signing_keys.key_bytes(secret)])
 
     assert standardwebhooks.Webhook(secret).sign("msg_1", moment, text) == actual
 
 
 def test_every_secret_verifies_alone_while_two_sign() -> None:
     """During a rotation a receiver that knows either secret accepts the delivery."""
-    secrets = [signing.generate_secret(fill.__mul__) for fill in (b"a", b"b")]
+    secrets = [signing_keys.generate_secret(fill.__mul__) for fill in (b"a", b"b")]
     body = signing.build_body("order.paid", 0, b'{"n": 1.10}')
     now_s = int(datetime.now(UTC).timestamp())
     headers = {
         "webhook-id": "msg_1",
         "webhook-timestamp": str(now_s),
         "webhook-signature": signing.sign(
-            "msg_1", now_s, body, list(map(signing.key_bytes, secrets))
+            "msg_1", now_s, body, list(map(signing_keys.key_bytes, secrets))
         ),
     }
 
@@ -71,15 +71,17 @@ def test_body_is_compact_with_the_payload_verbatim() -> None:
 
 def test_generated_secrets_hold_the_random_bytes() -> None:
     """A generated secret is `whsec_` and the base64 of 32 random bytes."""
-    secret = signing.generate_secret(lambda size: bytes(range(size)))
+    secret = signing_keys.generate_secret(lambda size: bytes(range(size)))
 
-    assert bytes(range(32)) == signing.key_bytes(secret)
+    assert bytes(range(32)) == signing_keys.key_bytes(secret)
 
 
 @pytest.mark.parametrize("length", [24, 25, 32, 63, 64])
 def test_secrets_of_24_to_64_bytes_are_accepted(length: int) -> None:
     """The whole range of Standard Webhooks key lengths is taken."""
-    signing.verify_secret_format(signing.PREFIX + base64.b64encode(b"k" * length).decode())
+    signing_keys.verify_secret_format(
+        signing_keys.PREFIX + base64.b64encode(b"k" * length).decode()
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_secrets_of_24_to_64_bytes_are_accepted(length: int) -> None:
 def test_malformed_secrets_are_refused_without_being_repeated(secret: str) -> None:
     """A wrong prefix, alphabet, padding or length is refused, and the text does not quote it."""
     with pytest.raises(SecretFormatError) as refusal:
-        signing.verify_secret_format(secret)
+        signing_keys.verify_secret_format(secret)
 
     assert len(secret) < 12 or secret[6:] not in str(refusal.value)
 
@@ -110,7 +112,7 @@ def test_malformed_secrets_are_refused_without_being_repeated(secret: str) -> No
 def test_key_bytes_never_fails_otherwise(text: str) -> None:
     """Any text after the prefix is a key or a SecretFormatError."""
     try:
-        key = signing.key_bytes(signing.PREFIX + text)
+        key = signing_keys.key_bytes(signing_keys.PREFIX + text)
     except SecretFormatError:
         return
 

@@ -28,7 +28,7 @@ from hookwright_server.store.database import Database
 from hookwright_server.store.sqlite import read_only_engine
 from hookwright_server.wiring import Server, build, operators, prepare
 
-PATIENCE_S = 20.0
+PATIENCE_S = 240.0
 JSON = {"Content-Type": "application/json"}
 OPERATION = {operation.operation_id: operation for operation in OPERATIONS}
 PRIVATE_OPERATIONS = tuple(operation for operation in OPERATIONS if not operation.public)
@@ -41,6 +41,8 @@ Template = tuple[Path, tuple[NewAccount, NewAccount]]
 OpenLab = Callable[..., "Lab"]
 StartReceiver = Callable[..., Receiver]
 NO_HEADERS: Headers = {}
+UPKEPT = ("worker_sessions", "rollup_deltas", "rollups")
+"""Tables whose rows change although nobody does anything."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,13 @@ class Client:
         ).require(201)
         return document
 
+    def new_event_type(self, app_slug: str, name: str | None = None, **fields: Any) -> Document:
+        """Create an event type, of a name of its own unless one is given."""
+        body = {"name": name or f"made.number_{next(_NUMBERS)}", **fields}
+        path = f"/v1/apps/{app_slug}/event-types"
+        document: Document = self.post(path, body).require(201)
+        return document
+
     def trigger(self, app_slug: str, payload: object = None, **fields: Any) -> Document:
         """Publish an event."""
         body: Document = {"event_name": "order.paid", "payload": payload or {}, **fields}
@@ -260,8 +269,8 @@ class Lab:
         return call_wsgi(self.server.app, method, target, headers, body)
 
     def snapshot(self, *ignored: str) -> dict[str, list[tuple[Any, ...]]]:
-        """Every row of every table, but for the leases of workers and `ignored` tables."""
-        return snapshot(self._file, "worker_sessions", *ignored)
+        """Every row of every table, but for what upkeep changes and `ignored` tables."""
+        return snapshot(self._file, *UPKEPT, *ignored)
 
     @property
     def _file(self) -> Path:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from http_lab import Answer, Client, Headers, snapshot
+from http_lab import UPKEPT, Answer, Client, Headers, snapshot
 
 _SETTINGS = {
     "HOOKWRIGHT_ALLOW_HTTP": "true",
@@ -55,8 +55,8 @@ class LiveServer:
         return (self.folder / "stderr").read_text()
 
     def snapshot(self, *ignored: str) -> dict[str, list[tuple[Any, ...]]]:
-        """Every row of its database, but for the leases of workers."""
-        return snapshot(self.folder / "hookwright.db", "worker_sessions", *ignored)
+        """Every row of its database, but for what upkeep changes."""
+        return snapshot(self.folder / "hookwright.db", *UPKEPT, *ignored)
 
 
 def send_to(
@@ -107,7 +107,7 @@ def serve_live(folder: Path, **settings: str) -> Generator[LiveServer]:
             keys, ready = _events(output, folder)
             yield LiveServer(ready["url"], keys["live_key"], keys["test_key"], folder)
             process.terminate()
-            assert process.wait(30) == 0, (folder / "stderr").read_text()[-2000:]
+            assert process.wait(240) == 0, (folder / "stderr").read_text()[-2000:]
     finally:
         process.kill()
         process.wait()

@@ -24,6 +24,8 @@ class Things:
     message_id: str
     delivery_id: str
     key_id: str
+    event_type_id: str
+    replay_id: str
 
     def path(self, operation: Operation, **instead: str) -> str:
         """The operation's path with these names."""
@@ -39,6 +41,8 @@ UNKNOWN = Things(
     message_id=_ids.new("msg", 1),
     delivery_id=_ids.new("del", 1),
     key_id=_ids.new("key", 1),
+    event_type_id=_ids.new("ety", 1),
+    replay_id=_ids.new("rpl", 1),
 )
 
 
@@ -56,11 +60,15 @@ def settle(client: Client, url: str, **app: Any) -> Tenant:
     """Make one of everything; its delivery ends as dead_letter at `url`, where nobody listens."""
     things = make_things(client, url, **app)
     second = client.new_endpoint(things.app_slug, url, retry_policy=_SCHEDULE)
-    client.finished(client.trigger(things.app_slug, endpoint_ids=[second["id"]])["delivery_ids"][0])
+    both = [things.endpoint_id, second["id"]]
+    for delivery_id in client.trigger(things.app_slug, endpoint_ids=both)["delivery_ids"]:
+        client.finished(delivery_id)
     client.post(f"/v1/apps/{things.app_slug}/deliveries/{things.delivery_id}/retry").require(200)
     client.finished(things.delivery_id)
     client.new_app()
     client.new_key("read")
+    client.new_event_type(things.app_slug)
+    new_replay(client, things.app_slug)
     cursors = {
         operation.operation_id: client.get(f"{things.path(operation)}?limit=1").require(200)[
             "next_cursor"
@@ -74,11 +82,29 @@ def settle(client: Client, url: str, **app: Any) -> Tenant:
 def make_things(client: Client, url: str, **app: Any) -> Things:
     """One of everything, with a delivery that can be retried."""
     slug = client.new_app(**app)["slug"]
-    endpoint = client.new_endpoint(slug, url, retry_policy=_SCHEDULE)
+    signing = {"scheme": "v1a"}  # it has a public key to ask for
+    endpoint = client.new_endpoint(slug, url, retry_policy=_SCHEDULE, signing=signing)
     sent = client.trigger(slug)
     client.finished(sent["delivery_ids"][0], "dead_letter")
     key = client.new_key("read")
-    return Things(slug, endpoint["id"], sent["message_id"], sent["delivery_ids"][0], key["id"])
+    return Things(
+        app_slug=slug,
+        endpoint_id=endpoint["id"],
+        message_id=sent["message_id"],
+        delivery_id=sent["delivery_ids"][0],
+        key_id=key["id"],
+        event_type_id=client.new_event_type(slug)["id"],
+        replay_id=new_replay(client, slug),
+    )
+
+
+def new_replay(client: Client, slug: str) -> str:
+    """A replay task that has ended."""
+    body: Document = {"delivery_ids": [_ids.new("del", 1)]}
+    task: Document = client.post(f"/v1/apps/{slug}/replays", body).require(202)
+    client.post(f"/v1/apps/{slug}/replays/{task['id']}/cancel").require(200)
+    replay_id: str = task["id"]
+    return replay_id
 
 
 def example_of(operation: Operation, url: str) -> Any:
@@ -103,6 +129,9 @@ def request(
     body = example_of(operation, url)
     if operation.operation_id == "apps.create":
         body.pop("slug")
+    if operation.operation_id == "event_types.create":
+        key = headers.get("Idempotency-Key")
+        body["name"] = f"made_{key}" if key else _ids.new("ety", 1)
     if operation.operation_id == "api_keys.create":
         body.pop("app_slug", None)
         body.pop("expires_at", None)

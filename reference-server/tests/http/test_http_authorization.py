@@ -240,7 +240,7 @@ def test_lists_hold_nothing_foreign(world: World, operation: Operation) -> None:
         for slug in (tenant.things.app_slug, "-"):
             path = tenant.things.path(operation, app_slug=slug)
             answer = tenant.client.get(f"{path}?limit=100&include_total=true")
-            if answer.status == 403:
+            if answer.status == 403 or (slug == "-" and answer.status == 404):
                 continue
 
             answer.require(200)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from egress_lab import OK, answering
 from http_lab import JSON, Answer, Client, Document, Lab, OpenLab, StartReceiver, eventually
+from http_limits import copy_event_type
 from http_live import LiveServer
 from http_world import example_of, make_things, request
 
-from hookwright_server.domain.contract import ERRORS
+from hookwright_server.domain.contract import ERRORS, Limits
 from hookwright_server.http.edge.operations import OPERATIONS
 from hookwright_server.services.apps import Apps
 from hookwright_server.store.errors import StoreUnavailable, WriterBusy, WriteUnknown
@@ -120,6 +121,58 @@ def _endpoint_deleted(scene: Scene) -> Answer:
 
 
 @_provokes
+def _delivery_not_replayable(scene: Scene) -> Answer:
+    slug = scene.client.new_app()["slug"]
+    scene.client.new_endpoint(slug, NOWHERE, active=False)
+    delivery = scene.client.trigger(slug)["delivery_ids"][0]
+    return scene.client.post(f"/v1/apps/{slug}/deliveries/{delivery}/replay")
+
+
+@_provokes
+def _payload_expunged(scene: Scene) -> Answer:
+    things = make_things(scene.client, NOWHERE)
+    path = f"/v1/apps/{things.app_slug}"
+    scene.client.post(f"{path}/messages/{things.message_id}/expunge").require(200)
+    replayed = scene.client.post(f"{path}/deliveries/{things.delivery_id}/replay")
+    assert "payload_expunged" == replayed.code
+    return scene.client.post(f"{path}/deliveries/{things.delivery_id}/retry")
+
+
+@_provokes
+def _too_many_replays(scene: Scene) -> Answer:
+    slug = scene.client.new_app()["slug"]
+    scene.lab.server.engine.stop(0)
+    body: Document = {"delivery_ids": ["del_x"]}
+    path = f"/v1/apps/{slug}/replays"
+    for _ in range(3):
+        scene.client.post(path, body).require(202)
+    other = scene.client.new_app()["slug"]
+    scene.client.post(f"/v1/apps/{other}/replays", body).require(202)
+    return scene.client.post(path, body)
+
+
+@_provokes
+def _too_many_endpoints(scene: Scene) -> Answer:
+    scene.client.put("/v1/apps/_system", {}).require(200)
+    answers = [
+        scene.client.post("/v1/apps/_system/endpoints", {"url": NOWHERE})
+        for _ in range(Limits.system_endpoints + 1)
+    ]
+    assert {201} == {answer.status for answer in answers[:-1]}
+    return answers[-1]
+
+
+@_provokes
+def _too_many_event_types(scene: Scene) -> Answer:
+    slug = scene.client.new_app()["slug"]
+    path = f"/v1/apps/{slug}/event-types"
+    scene.client.post(path, {"name": "first"}).require(201)
+    copy_event_type(scene.lab.server.database, "first", Limits.event_types_per_app - 2)
+    scene.client.post(path, {"name": "last"}).require(201)
+    return scene.client.post(path, {"name": "one_more"})
+
+
+@_provokes
 def _idempotency_in_progress(scene: Scene) -> Answer:
     good = scene.receiver(answering(OK))
     slug = scene.client.new_app()["slug"]
@@ -194,6 +247,44 @@ def _unknown_endpoint(scene: Scene) -> Answer:
 def _idempotency_key_reused(scene: Scene) -> Answer:
     scene.client.post("/v1/apps", {"name": "x"}, Idempotency_Key="k").require(201)
     return scene.client.post("/v1/apps", {"name": "y"}, Idempotency_Key="k")
+
+
+@_provokes
+def _event_type_exists(scene: Scene) -> Answer:
+    slug = scene.client.new_app()["slug"]
+    scene.client.new_event_type(slug, "a.b")
+    return scene.client.post(f"/v1/apps/{slug}/event-types", {"name": "a.b"})
+
+
+@_provokes
+def _unknown_event_type(scene: Scene) -> Answer:
+    slug = scene.client.new_app(event_type_policy="registered")["slug"]
+    return scene.client.post(f"/v1/apps/{slug}/trigger", {"event_name": "a", "payload": {}})
+
+
+@_provokes
+def _payload_schema_mismatch(scene: Scene) -> Answer:
+    slug = scene.client.new_app()["slug"]
+    scene.client.new_event_type(slug, "a", schema={"required": ["id"]})
+    return scene.client.post(f"/v1/apps/{slug}/trigger", {"event_name": "a", "payload": {}})
+
+
+@_provokes
+def _transformation_failed(scene: Scene) -> Answer:
+    mappings = [{"from": "payload.x", "to": "x"}]
+    body: Document = {"transformation": {"mappings": mappings}, "payload": {}}
+    return scene.client.post("/v1/transformations/preview", body)
+
+
+@_provokes
+def _not_schedulable(scene: Scene) -> Answer:
+    body: Document = {
+        "event_name": "a",
+        "payload": {},
+        "ordering_key": "a",
+        "deliver_at": "2000-01-01T00:00:00Z",
+    }
+    return scene.client.post(f"/v1/apps/{scene.client.new_app()['slug']}/trigger", body)
 
 
 @_provokes

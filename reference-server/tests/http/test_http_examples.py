@@ -13,6 +13,7 @@ from http_lab import (
     Client,
     Document,
     contract_operation,
+    eventually,
     path_of,
     request_examples,
 )
@@ -66,15 +67,21 @@ def _tell_all(teller: _Teller, good: str, bad: str) -> Story:
     for operation_id in ("health.live", "health.ready", "apps.create", "apps.list", "apps.get"):
         teller.tell(operation_id)
     teller.tell("apps.get_or_create")
-    teller.tell("apps.rotate_secret")
-    for name in ("smallest", "own_schedule"):
+    for name in ("default", "ed25519"):
+        teller.tell("apps.rotate_secret", name)
+    for name in ("smallest", "own_schedule", "ed25519", "rate_limited", "selective"):
         made = teller.tell("endpoints.create", name)
+        if name == "ed25519":
+            teller.tell("endpoints.get_secret_public_key", endpoint_id=made["id"])
         teller.client.delete(f"/v1/apps/payments/endpoints/{made['id']}").require(204)
     endpoint = {"endpoint_id": teller.tell("endpoints.create")["id"]}
     for operation_id in ("list", "get", "disable", "enable", "rotate_secret", "update"):
         teller.tell(f"endpoints.{operation_id}", **endpoint)
     _deliver(teller, endpoint, good, bad)
     teller.tell("endpoints.delete", **endpoint)
+    event_type = {"event_type_id": teller.tell("event_types.create")["id"]}
+    for operation_id in ("list", "get", "update", "delete"):
+        teller.tell(f"event_types.{operation_id}", **event_type)
     teller.tell("apps.update")
     teller.tell("apps.delete")
     key = {"key_id": teller.tell("api_keys.create")["id"]}
@@ -95,13 +102,39 @@ def _deliver(teller: _Teller, endpoint: dict[str, str], good: str, bad: str) -> 
     delivery = {"delivery_id": sent["delivery_ids"][0]}
     for operation_id in ("list", "get", "list_attempts"):
         teller.tell(f"deliveries.{operation_id}", **delivery)
+    teller.tell("endpoints.list_deliveries", **endpoint)
+    teller.tell("trigger.send", "with_context")
+    teller.tell("transformations.preview")
+    teller.tell("trigger.send_batch")
+    teller.tell("trigger.send", "in_order")
+    teller.tell("endpoints.stats", **endpoint)
+    teller.tell("analytics.overview")
     teller.client.patch(path, {"url": bad}).require(200)
     failing = teller.client.trigger("payments", event_name="invoice.paid")["delivery_ids"][0]
     teller.tell("test_clock.advance")
     teller.client.advance("P4D")
     teller.client.finished(failing, "dead_letter")
+    for operation_id in ("stats", "summary", "timeseries", "timeline"):
+        teller.tell(f"analytics.{operation_id}")
     teller.tell("deliveries.retry", delivery_id=failing)
     teller.client.finished(failing, "pending", "dead_letter")
+    _steer(teller, delivery, sent["message_id"])
+
+
+def _steer(teller: _Teller, delivery: dict[str, str], message_id: str) -> None:
+    teller.tell("deliveries.replay", **delivery)
+    waiting = teller.client.trigger("payments", event_name="invoice.paid")["delivery_ids"][0]
+    eventually(lambda: teller.client.delivery(waiting), lambda row: row["last_status_code"] == 500)
+    teller.tell("deliveries.cancel", delivery_id=waiting)
+    teller.tell("deliveries.create_replay", "by_range")
+    teller.tell("deliveries.create_replay", "dry_run")
+    task = {"replay_id": teller.tell("deliveries.create_replay", "by_ids")["id"]}
+    path = path_of(OPERATION["deliveries.get_replay"], app_slug="payments", **task)
+    eventually(lambda: teller.client.get(path).json["status"] == "completed")
+    for operation_id in ("list_replays", "get_replay", "cancel_replay"):
+        teller.tell(f"deliveries.{operation_id}", **task)
+    teller.tell("messages.cancel", message_id=message_id)
+    teller.tell("messages.expunge", message_id=message_id)
 
 
 @pytest.mark.parametrize(("operation_id", "name"), _CASES)

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from http_lab import Client, Document, Lab
+from http_lab import Answer, Client, Document, Lab, OpenLab
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from hookwright_server.http import paging
+from hookwright_server.store import pages
 
 NOWHERE = "http://127.0.0.1:1/hook"
 _ALPHABET = string.ascii_letters + string.digits + "-_"
@@ -262,3 +265,45 @@ def test_the_endpoints_of_all_apps_are_listed_under_the_dash(lab: Lab) -> None:
 
 def _ids(client: Client, target: str) -> list[Any]:
     return [row["id"] for row in client.get(target).require(200)["data"]]
+
+
+def test_short_pages_lead_to_all_that_fits(
+    client: Client, slug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page may be empty and go on; a cursor keeps what is left of an offset."""
+    path = f"/v1/apps/{slug}/messages?event_name=kind.1&"
+    full = [row["id"] for row in _walk(client, path, 5)]
+    monkeypatch.setattr(pages, "LOOKED_AT", 3)
+    page = client.get(f"{path}limit=5&offset=10").require(200)
+    first, rows = page, list(page["data"])
+    while page["has_more"]:
+        page = client.get(f"{path}limit=5&cursor={page['next_cursor']}").require(200)
+        rows += page["data"]
+
+    assert ([], True) == (first["data"], first["has_more"])
+    assert full[10:] == [row["id"] for row in rows]
+    assert full == [row["id"] for row in _walk(client, path, 5)]
+
+
+def test_few_totals_of_an_account_are_counted_at_a_time(
+    new_lab: OpenLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One more is told to come again; pages without a total are served meanwhile."""
+    monkeypatch.setattr(paging, "_COUNTED_AT_A_TIME_OF_ONE_ACCOUNT", 1)
+    client = new_lab().client
+    path, total = "/v1/apps/-/messages", "?include_total=true"
+    counted = vars(pages)["_count"]
+    beside: list[Answer] = []
+
+    def meanwhile(*given: Any) -> int:
+        beside.extend((client.get(path + total), client.get(path)))
+        count: int = counted(*given)
+        return count
+
+    monkeypatch.setattr(pages, "_count", meanwhile)
+    first = client.get(path + total).require(200)
+
+    assert (0, [503, 200]) == (first["total_count"], [each.status for each in beside])
+    assert ("unavailable", "1") == (beside[0].code, beside[0].headers["retry-after"])
+    monkeypatch.undo()
+    assert 200 == client.get(path + total).status

@@ -54,7 +54,7 @@ def limited(request: pytest.FixtureRequest) -> Iterator[tuple[RateLimiter, Wait]
         yield _in_process()
         return
     url = request.getfixturevalue("redis_url")
-    limiter = RedisRateLimiter(url, SystemClock(), patience_s=10)
+    limiter = RedisRateLimiter(url, SystemClock(), patience_s=60)
     yield limiter, lambda seconds: time.sleep(seconds + 0.01)
     limiter.close()
 
@@ -112,7 +112,7 @@ def test_many_threads_get_exactly_the_quota(limiter: RateLimiter) -> None:
     barrier = threading.Barrier(16)
 
     def ask() -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         granted = [
             each for _ in range(25) if not (each := limiter.count(policy, "k").standing()).exceeded
         ]
@@ -133,7 +133,7 @@ def test_headers_and_refusal_tell_the_standing(limiter: RateLimiter) -> None:
 
     headers = standings[-1].headers()
     assert '"key";q=3;w=60' == headers["RateLimit-Policy"]
-    assert re.fullmatch(r'"key";r=0;t=(59|60)', headers["RateLimit"])
+    assert re.fullmatch(r'"key";r=0;t=(5\d|60)', headers["RateLimit"])
     assert ("3", "0") == (headers["X-RateLimit-Limit"], headers["X-RateLimit-Remaining"])
     standings[2].require()
     with pytest.raises(Refusal, match=r"More than 3 requests in 60 s \(key\)") as refusal:

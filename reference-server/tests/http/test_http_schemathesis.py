@@ -50,6 +50,11 @@ database = "none"
 
 [phases.stateful]
 max-steps = 12
+
+# A dry run answers with a task that is not kept.
+[[operations]]
+include-name = "GET /v1/apps/{{app_slug}}/replays/{{replay_id}}"
+checks.ensure_resource_availability.enabled = false
 """
 
 

@@ -9,8 +9,9 @@ import pytest
 from http_lab import Client, call_wsgi, settings_of
 
 from hookwright_server.domain.vault import generate_key
+from hookwright_server.production import build_api
 from hookwright_server.settings import PostgresUrl
-from hookwright_server.wiring import build_api, prepare
+from hookwright_server.wiring import prepare
 
 if TYPE_CHECKING:
     from service_fixtures import NewDatabase

@@ -14,7 +14,7 @@ from hookwright_benchmarks.kill_campaign.history import judge
 from hookwright_benchmarks.kill_campaign.publishers import APP, EVENT
 from hookwright_benchmarks.kill_campaign.server import Server, until
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 240.0
 
 
 @pytest.fixture

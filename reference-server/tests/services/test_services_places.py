@@ -12,7 +12,7 @@ from hookwright_server.services.places import Places
 
 def test_one_account_cannot_take_every_place() -> None:
     """The account that holds its share is refused, another one is not."""
-    places = Places(in_all=3, for_one=2)
+    places = Places(in_all=3, for_one=2, refusal="Too many.")
     with ExitStack() as held:
         held.enter_context(places.taken("a"))
         held.enter_context(places.taken("a"))
@@ -27,7 +27,7 @@ def test_one_account_cannot_take_every_place() -> None:
 
 def test_a_place_is_free_again_after_a_failure() -> None:
     """Work that raises gives its place back."""
-    places = Places(in_all=1, for_one=1)
+    places = Places(in_all=1, for_one=1, refusal="Too many.")
     with pytest.raises(ZeroDivisionError), places.taken("a"):
         raise ZeroDivisionError
 

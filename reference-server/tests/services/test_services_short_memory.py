@@ -49,12 +49,12 @@ def test_one_asks_and_the_others_go_on(source: Source) -> None:
 
     def slowly() -> int:
         began.set()
-        may_end.wait(10)
+        may_end.wait(60)
         return 7
 
     reader = threading.Thread(target=lambda: source.memory.get("a", slowly))
     reader.start()
-    began.wait(10)
+    began.wait(60)
     meanwhile = source.get()
     may_end.set()
     reader.join()
@@ -70,12 +70,12 @@ def test_nobody_goes_on_for_long_with_a_reader_that_hangs(source: Source) -> Non
 
     def hanging() -> int:
         began.set()
-        may_end.wait(10)
+        may_end.wait(60)
         return 7
 
     reader = threading.Thread(target=lambda: source.memory.get("a", hanging))
     reader.start()
-    began.wait(10)
+    began.wait(60)
     told: list[int | None] = []
     for source.now in (1.9, 2.0, 2.1):
         told.append(source.get())
@@ -93,6 +93,31 @@ def test_what_was_forgotten_meanwhile_is_not_kept(source: Source) -> None:
         return 5
 
     first = source.memory.get("a", changed_meanwhile)
+
+    assert (5, 1) == (first, source.get())
+
+
+def test_what_others_forget_is_their_matter(source: Source) -> None:
+    """A value is kept although another one changed while it was being read."""
+
+    def other_meanwhile() -> int:
+        source.memory.forget("b")
+        return 5
+
+    first = source.memory.get("a", other_meanwhile)
+
+    assert (5, 5) == (first, source.get())
+
+
+def test_very_many_forgotten_are_not_forgotten(source: Source) -> None:
+    """However many change meanwhile, what did is not kept."""
+
+    def all_meanwhile() -> int:
+        for key in "abcdb":
+            source.memory.forget(key)
+        return 5
+
+    first = source.memory.get("a", all_meanwhile)
 
     assert (5, 1) == (first, source.get())
 

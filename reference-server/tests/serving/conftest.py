@@ -24,7 +24,7 @@ import uvloop
 from hookwright_server.http.frontdoor import Backends, FrontDoor, Limits
 
 _HERE = Path(__file__).parent
-_PATIENCE_S = 20.0
+_PATIENCE_S = 240.0
 ANSWER = b"HTTP/1.1 200 OK\r\nx-request-id: r\r\ncontent-length: 2\r\n\r\nok"
 STATUS_OF_CODE = {
     "validation_error": 400,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -96,6 +97,7 @@ def _megabytes(count: int) -> Iterator[bytes]:
 def _hold() -> None:
     """Answer only once the test has said so."""
     (_FOLDER / "holding").touch()
+    (_FOLDER / f"held-{os.getpid()}-{threading.get_ident()}").touch()
     deadline = time.monotonic() + _WAIT_S
     while not (_FOLDER / "release").exists() and time.monotonic() < deadline:
         time.sleep(0.01)

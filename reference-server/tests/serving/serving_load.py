@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 _REQUESTS_OF_A_CONNECTION = (1, 7, 10**9)
 
 

@@ -18,7 +18,7 @@ from hookwright_server.serving.fleet import Fleet
 from hookwright_server.serving.process_settings import ProcessSettings
 from hookwright_server.serving.worker_process import WorkerProcess
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 
 
 class _Worker:

@@ -45,7 +45,7 @@ def test_stop_finishes_requests(
             connect(served.port)
         served.file("release").touch()
         answers = busy.read_to_end()
-        code = served.process.wait(20)
+        code = served.process.wait(60)
 
     assert [] == ended
     assert not early
@@ -71,7 +71,7 @@ def test_stop_answers_requests_on_their_way(
         answers = kept.read_to_end()
         served.file("release").touch()
         busy.read_to_end()
-        code = served.process.wait(20)
+        code = served.process.wait(60)
 
     assert [(200, "close")] == [(a.status, a.headers["connection"]) for a in answers]
     assert 0 == code
@@ -97,11 +97,11 @@ def test_second_signal_does_not_wait(
         idle.read_to_end()
         started = time.monotonic()
         served.process.send_signal(signal.SIGTERM)
-        code = served.process.wait(20)
+        code = served.process.wait(60)
         took = time.monotonic() - started
 
     assert 1 == code
-    assert took < 5.0
+    assert took < 15
     assert not _running(served.worker_pid)
 
 
@@ -114,7 +114,7 @@ def test_death_of_the_worker_is_reported(
         wait_until(served.file("holding").exists)
         os.kill(served.worker_pid, signal.SIGKILL)
         answers = busy.read_to_end()
-        code = served.process.wait(20)
+        code = served.process.wait(60)
 
     assert ["unavailable"] == [answer.problem["code"] for answer in answers]
     assert 1 == code
@@ -126,7 +126,7 @@ def test_death_of_the_worker_is_reported(
 def test_failing_start_is_reported(serve: Any, tmp_path: Path) -> None:
     """An application that cannot be built ends the parent, and says why."""
     with serve(tmp_path, factory="serving_app:fail_to_make_app") as served:
-        code = served.process.wait(20)
+        code = served.process.wait(60)
 
     assert (1, 0) == (code, served.port)
     assert b"the database is not there" in served.file("stderr").read_bytes()
@@ -141,7 +141,7 @@ def test_death_of_the_parent_kills_the_worker(
         wait_until(served.file("holding").exists)
         served.process.kill()
 
-        wait_until(lambda: not _running(served.worker_pid), 5.0)
+        wait_until(lambda: not _running(served.worker_pid))
 
 
 def test_worker_socket_is_private(serve: Any) -> None:

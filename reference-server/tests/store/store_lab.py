@@ -147,6 +147,9 @@ class StoreLab:
         payload: object = None,
         record: NewRecord | None = None,
         due_at: int | None = None,
+        tags: tuple[str, ...] = (),
+        ordering_key: str | None = None,
+        expires_at: int | None = None,
     ) -> Acceptance:
         """A trigger of one event to the endpoints, not yet written; due at once by default."""
         now = self.clock.now
@@ -162,6 +165,9 @@ class StoreLab:
             endpoint_count=len(endpoint_ids),
             filtered_count=0,
             created_at=now,
+            tags=tags,
+            ordering_key=ordering_key,
+            expires_at=expires_at,
         )
         fan_out = tuple(
             NewDelivery(
@@ -175,6 +181,7 @@ class StoreLab:
                 max_attempts=10,
                 next_attempt_at=now if due_at is None else due_at,
                 created_at=now,
+                expires_at=expires_at,
             )
             for endpoint_id in endpoint_ids
         )
@@ -194,9 +201,25 @@ class StoreLab:
             expires_at=now + lifetime_ms,
         )
 
-    def deliver(self, app_id: str, endpoint_id: str, *, account_id: str = ACCOUNT) -> str:
+    def deliver(
+        self,
+        app_id: str,
+        endpoint_id: str,
+        *,
+        account_id: str = ACCOUNT,
+        due_at: int | None = None,
+        ordering_key: str | None = None,
+        expires_at: int | None = None,
+    ) -> str:
         """Accept one message to one endpoint; returns the delivery's id."""
-        acceptance = self.acceptance(app_id, [endpoint_id], account_id=account_id)
+        acceptance = self.acceptance(
+            app_id,
+            [endpoint_id],
+            account_id=account_id,
+            due_at=due_at,
+            ordering_key=ordering_key,
+            expires_at=expires_at,
+        )
         self.database.accept(acceptance)
         return acceptance.deliveries[0].id
 

@@ -12,6 +12,7 @@ DELIVERY = tables.deliveries
 WRONG: dict[str, dict[str, object]] = {
     "delivery_status": {"status": "lost"},
     "pending_without_time": {"next_attempt_at": None},
+    "delivery_order": {"is_ordered": True, "next_attempt_at": None},
     "lease_without_session": {"status": "sending", "lease_session": "wrk_unknown"},
     "lease_without_sending": {"lease_session": "wrk_unknown"},
     "finished_without_end": {"status": "delivered", "next_attempt_at": None},

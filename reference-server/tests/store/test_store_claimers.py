@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from store_lab import ACCOUNT, ENVIRONMENT, StoreLab
 
 from hookwright_server.delivery.claim import Claim, Rotation, claim
-from hookwright_server.delivery.loop import EngineLimits
 from hookwright_server.delivery.room import Room
+from hookwright_server.delivery.tools import EngineLimits
 from hookwright_server.store import postgres_hot, tables, worker_sessions
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import SessionLost
@@ -95,6 +95,38 @@ class Watch:
             self.out.subtract(one.row.endpoint_id for one in found.deliveries)
 
 
+def test_claimers_share_one_rate(opened: Opened) -> None:
+    """Four workers together take what a window grants, and in the next one as much again."""
+    labs = [StoreLab(opened(), seed) for seed in range(4)]
+    app_id = labs[0].app()
+    limited = labs[0].endpoint(
+        app_id, rate_max_requests=15, rate_duration_ms=1_000, max_concurrency=1_000
+    )
+    free = labs[0].endpoint(app_id)
+    for _ in range(40):
+        labs[0].database.accept(labs[0].acceptance(app_id, [limited, free]))
+    watch = Watch()
+
+    def work(lab: StoreLab) -> None:
+        session_id = lab.ids.new("wrk", lab.clock.now)
+        lab.session(session_id)
+        rotation = Rotation()
+        for _ in range(60):
+            found = _claimed(lab, session_id, rotation, most=4)
+            watch.take(found)
+            _settle(lab, session_id, found)
+
+    taken: list[tuple[int, int]] = []
+    for _ in range(3):
+        with ThreadPoolExecutor(len(labs)) as pool:
+            list(pool.map(work, labs))
+        taken.append((watch.out[limited], watch.out[free]))
+        for lab in labs:
+            lab.clock.now += 1_000
+
+    assert [(15, 40), (30, 40), (40, 40)] == taken
+
+
 def test_claimers_share_what_is_due(opened: Opened) -> None:
     """Four workers take 240 deliveries, each once, and no endpoint has more than 3 at a time."""
     labs = [StoreLab(opened(), seed) for seed in range(4)]
@@ -137,14 +169,14 @@ def test_a_claim_under_way_counts(opened: Opened) -> None:
     def slow_claim(connection: Connection) -> Claim:
         found = claim(connection, one.clock, "wrk_one", Rotation(), _room(9), {}, Targets())
         entered.set()
-        leave.wait(10)
+        leave.wait(60)
         return found
 
     claiming = one.database.submit(slow_claim)
-    assert entered.wait(10)
+    assert entered.wait(60)
     during = _claimed(other, "wrk_other", Rotation())
     leave.set()
-    claiming.result(10)
+    claiming.result(60)
     after = _claimed(other, "wrk_other", Rotation())
 
     assert [3, 0, 0] == [len(c.deliveries) for c in (claiming.result(), during, after)]
@@ -164,13 +196,13 @@ def test_an_endpoint_that_another_worker_is_claiming_is_left_to_it(opened: Opene
         key = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(busy, 0))
         connection.execute(sa.select(key))
         entered.set()
-        leave.wait(10)
+        leave.wait(60)
 
     held = one.database.submit(hold)
-    assert entered.wait(10)
+    assert entered.wait(60)
     found = _claimed(other, "wrk_other", Rotation())
     leave.set()
-    held.result(10)
+    held.result(60)
 
     assert [free] == [each.row.endpoint_id for each in found.deliveries]
     assert found.next_due_at is not None
@@ -311,7 +343,7 @@ def test_a_session_cannot_be_declared_dead_under_a_claim(opened: Opened) -> None
     def slow_claim(connection: Connection) -> Claim:
         found = claim(connection, zombie.clock, "wrk_zombie", Rotation(), _room(9), {}, Targets())
         entered.set()
-        leave.wait(10)
+        leave.wait(60)
         return found
 
     def declare_dead(connection: Connection) -> Sequence[object]:
@@ -320,12 +352,12 @@ def test_a_session_cannot_be_declared_dead_under_a_claim(opened: Opened) -> None
         return worker_sessions.recover(connection, new_id, other.clock.now, 10)
 
     claiming = zombie.database.submit(slow_claim)
-    assert entered.wait(10)
+    assert entered.wait(60)
     ending = other.database.submit(declare_dead)
     leave.set()
 
-    assert 1 == len(claiming.result(10).deliveries)
-    assert 1 == len(ending.result(10))
+    assert 1 == len(claiming.result(60).deliveries)
+    assert 1 == len(ending.result(60))
 
 
 def test_what_was_leased_and_never_sent_is_given_back(opened: Opened) -> None:

@@ -100,8 +100,13 @@ def test_processes_agree(machine: Machine) -> None:
 def test_it_reads_the_clock_of_postgres(opened: Callable[[], OpenDatabase]) -> None:
     """Two processes' clocks on one server agree within the time of a look."""
     one, other = server_clock(opened()), server_clock(opened())
+    apart: list[int] = []
+    for _ in range(20):  # the quickest looks count: a busy machine has slow ones
+        one.measure()
+        other.measure()
+        apart.append(abs(one.now_ms() - other.now_ms()))
 
-    assert abs(one.now_ms() - other.now_ms()) <= 50
+    assert min(apart) <= 50
 
 
 def test_nothing_is_known_before_there_is_a_clock_to_follow(machine: Machine) -> None:

@@ -37,7 +37,7 @@ def test_deliveries_by_status(lab: StoreLab, statuses: tuple[str, ...], found: i
     wanted = DeliveryFilter(app_id=app_id, statuses=statuses, event_name="order.created", after=0)
 
     page = lab.database.read(
-        lambda c: deliveries.page(c, REALM, wanted, PageQuery(9, include_total=True))
+        lambda c: deliveries.page(c, REALM, wanted, PageQuery(9, include_total=True), lab.clock.now)
     )
 
     assert (found, found) == (len(page.rows), page.total)

@@ -9,11 +9,12 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from store_lab import StoreLab
 
 from hookwright_server.store import tables
 from hookwright_server.store.errors import StoreRefused
 from hookwright_server.store.migrations import HEAD, is_current, migrate
-from hookwright_server.store.migrations.upgrade import head
+from hookwright_server.store.migrations.upgrade import head, upgrade
 from hookwright_server.store.opening import OpenDatabase
 from hookwright_server.store.sqlite import SqliteDatabase
 
@@ -100,3 +101,27 @@ def test_head_is_the_newest_migration() -> None:
     newest = head()
 
     assert HEAD == newest
+
+
+def test_what_was_deleted_before_keeps_no_secrets(empty: SqliteDatabase) -> None:
+    """The upgrade erases what deleted endpoints and apps had left, and nothing else."""
+    upgrade(empty.engine, "0014")
+    lab = StoreLab(empty)
+    live, gone = lab.app(), lab.app(deleted_at=7)
+    kept = lab.endpoint(live, headers_sealed=b"x")
+    deleted = lab.endpoint(live, headers_sealed=b"x", deleted_at=7)
+    of_gone = lab.endpoint(gone, headers_sealed=b"x", deleted_at=7)
+    for app_id, endpoint_id in (
+        *((live, None), (live, kept), (live, deleted)),
+        *((gone, None), (gone, of_gone)),
+    ):
+        lab.secret(app_id, endpoint_id)
+
+    upgrade(empty.engine)
+
+    assert {(live, None), (live, kept)} == {
+        (row["app_id"], row["endpoint_id"]) for row in lab.rows(tables.signing_secrets)
+    }
+    assert {kept: b"x", deleted: None, of_gone: None} == {
+        row["id"]: row["headers_sealed"] for row in lab.rows(tables.endpoints)
+    }

@@ -25,6 +25,7 @@ from hookwright_server.services.accounts import Accounts
 from hookwright_server.services.api_keys import ApiKeys
 from hookwright_server.services.apps import Apps, NewApp
 from hookwright_server.services.deliveries import Deliveries
+from hookwright_server.services.messages import Messages
 from hookwright_server.services.parts import Parts
 from hookwright_server.services.principal import Principal
 from hookwright_server.services.secrets import Secrets
@@ -75,7 +76,7 @@ def _process(lab: StoreLab) -> Process:
 
 
 def _new_app(app_slug: str | None) -> NewApp:
-    return NewApp("An app", app_slug, None, True, None, None, {})
+    return NewApp("An app", app_slug, None, True, None, None, {}, 30)
 
 
 def _meeting(
@@ -93,12 +94,12 @@ def _meeting(
     def slow(tx: Connection) -> T:
         result = first(one, tx)
         worked.set()
-        commit.wait(10)
+        commit.wait(60)
         return result
 
     with ThreadPoolExecutor(2) as pool:
         held = pool.submit(one.write, slow)
-        assert worked.wait(10)
+        assert worked.wait(60)
         following = pool.submit(other.write, lambda tx: second(other, tx))
         following.add_done_callback(lambda _: commit.set())
         threading.Timer(0.2, commit.set).start()
@@ -209,16 +210,16 @@ def test_a_request_that_runs_elsewhere_is_in_progress(processes: list[Process]) 
 
     def wait() -> Answer:
         inside.set()
-        leave.wait(10)
+        leave.wait(60)
         return Answer(200, b"{}")
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(one.idempotency.around, keyed, "req_one", wait)
-        assert inside.wait(10)
+        assert inside.wait(60)
         with pytest.raises(Refusal, match="idempotency_in_progress"):
             other.idempotency.around(keyed, "req_two", wait)
         leave.set()
-        assert 200 == first.result(10).status
+        assert 200 == first.result(60).status
 
 
 def test_an_accepted_trigger_beats_a_refusal_of_the_same_key(processes: list[Process]) -> None:
@@ -274,6 +275,41 @@ def test_a_delivery_is_retried_once(processes: list[Process]) -> None:
     assert held.exception() is None
     with pytest.raises(Refusal, match="delivery_not_retryable"):
         following.result()
+
+
+@pytest.mark.parametrize("replays", [True, False])
+@pytest.mark.parametrize("expunges_first", [True, False])
+def test_what_is_expunged_is_not_sent_again(
+    processes: list[Process], replays: bool, expunges_first: bool
+) -> None:
+    """Expunging beside a replay or a retry: refused, or cancelled, but never left to be sent."""
+    one = processes[0]
+    app_id = one.lab.app()
+    delivery_id = one.lab.deliver(app_id, one.lab.endpoint(app_id))
+    one.lab.update(
+        tables.deliveries, delivery_id, status="failed", next_attempt_at=None, completed_at=1
+    )
+    slug = one.lab.row(tables.apps, app_id)["slug"]
+    message_id = one.lab.row(tables.deliveries, delivery_id)["message_id"]
+
+    def again(process: Process, tx: Connection) -> object:
+        service = Deliveries(process.parts)
+        method = service.replay if replays else service.retry
+        return method(tx, OWNER, slug, delivery_id)
+
+    def expunge(process: Process, tx: Connection) -> object:
+        return Messages(process.parts.clock).expunge(tx, OWNER, slug, message_id)
+
+    order = (expunge, again) if expunges_first else (again, expunge)
+    held, following = _meeting(processes, *order)
+
+    assert held.exception() is None
+    if expunges_first:
+        with pytest.raises(Refusal, match="payload_expunged"):
+            following.result()
+    else:
+        assert following.exception() is None
+    assert "pending" not in {row["status"] for row in one.lab.rows(tables.deliveries)}
 
 
 def test_sealing_anew_does_not_undo_a_change(processes: list[Process]) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
-from store_lab import StoreLab
+from store_lab import ACCOUNT, ENVIRONMENT, StoreLab
 
-from hookwright_server.store import apps, tables
+from hookwright_server.store import apps, endpoints, tables
 from hookwright_server.store.claims import Target
 from hookwright_server.store.database import Connection
+from hookwright_server.store.endpoints import EndpointRow
+from hookwright_server.store.realm import Realm
 from hookwright_server.store.targets import Targets
 
 
@@ -100,3 +105,41 @@ def test_the_app_s_secrets_stop_to_sign_beside_the_endpoint_s(lab: StoreLab) -> 
     afterwards = _of(lab, targets, endpoint_id)
 
     assert ([own, shared], [own]) == (_secrets(during), _secrets(afterwards))
+
+
+def test_a_transformation_belongs_to_the_target(lab: StoreLab) -> None:
+    """As it is stored; an endpoint without one has none."""
+    app_id = lab.app()
+    document = '{"mappings": [{"from": "payload.a", "to": "b"}]}'
+    with_one, without = lab.endpoint(app_id, transformation=document), lab.endpoint(app_id)
+
+    assert [document, None] == [
+        _of(lab, Targets(), each).transformation for each in (with_one, without)
+    ]
+
+
+def test_what_an_endpoint_wants_comes_back(lab: StoreLab) -> None:
+    """Rules and transformation are read as they were written, and can be taken away."""
+    endpoint_id = lab.endpoint(app_id := lab.app())
+    realm = Realm(ACCOUNT, ENVIRONMENT)
+
+    def changed(**columns: Any) -> EndpointRow | None:
+        def change(connection: Connection) -> EndpointRow | None:
+            row = endpoints.find(connection, realm, app_id, endpoint_id)
+            assert row is not None
+            endpoints.update(connection, replace(row, **columns))
+            return endpoints.find(connection, realm, app_id, endpoint_id)
+
+        return lab.database.write(change)
+
+    rules = {"payload.a": {"$in": [1, 1.5, "\u00e9", None, True]}}
+    mappings = {"mappings": [{"from": "payload", "to": "a"}]}
+    full, cleared = (
+        changed(filter_rules=rules, transformation=mappings),
+        changed(filter_rules=None, transformation=None),
+    )
+
+    assert full is not None
+    assert cleared is not None
+    assert (rules, mappings) == (full.filter_rules, full.transformation)
+    assert (None, None) == (cleared.filter_rules, cleared.transformation)

@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
 import pytest
 import sqlalchemy as sa
 from store_lab import StoreLab
+from store_places import BACK_ENDS, migrated, new_place
+from store_waiting import Gate, until
 
 from hookwright_server.store import tables
 from hookwright_server.store.database import Connection, Database
 from hookwright_server.store.errors import RecordExists, StaleSubscriptions, StoreUnavailable
-
-
-class Gate:
-    """Holds the writer inside a job, so that what follows gathers into one group."""
-
-    def __init__(self, database: Database) -> None:
-        self._entered = threading.Event()
-        self._open = threading.Event()
-        self._held = database.submit(self._hold)
-        assert self._entered.wait(10)
-
-    def release(self) -> None:
-        """Let the writer go on."""
-        self._open.set()
-        self._held.result(10)
-
-    def _hold(self, _connection: Connection) -> None:
-        self._entered.set()
-        self._open.wait(10)
+from hookwright_server.store.opening import open_database
+from hookwright_server.store.writer import WriterLimits
 
 
 def _together(
@@ -47,9 +31,7 @@ def _together(
         futures: list[Future[object]] = []
         for call in calls:
             futures.append(pool.submit(call))
-            deadline = time.monotonic() + 10
-            while database.queued() < len(futures):
-                assert time.monotonic() < deadline
+            until(lambda: database.queued() == len(futures))
         gate.release()
         return [future.exception(10) for future in futures]
 
@@ -164,8 +146,8 @@ def test_a_write_that_raises_is_undone_and_its_neighbours_are_not(lab: StoreLab)
     gate.release()
 
     with pytest.raises(LookupError):
-        futures[0].result(10)
-    assert 1 == futures[1].result(10)
+        futures[0].result(60)
+    assert 1 == futures[1].result(60)
     assert 1 == len(lab.rows(tables.apps))
 
 
@@ -210,7 +192,7 @@ def test_a_group_that_makes_work_due_wakes_once(lab: StoreLab, wakes: list[str])
     _together(lab.database, [partial(lab.database.accept, a) for a in acceptances])
 
     assert ["wake"] == wakes
-    lab.database.submit(lambda _connection: None).result(10)
+    lab.database.submit(lambda _connection: None).result(60)
     assert ["wake"] == wakes
 
 
@@ -234,3 +216,22 @@ def test_what_a_failed_statement_was_given_is_not_told(
 
     assert "nowhere" in told
     assert secret not in told + caplog.text
+
+
+@pytest.mark.parametrize("back_end", BACK_ENDS)
+def test_a_group_holds_few_deliveries(request: pytest.FixtureRequest, back_end: str) -> None:
+    """Acceptances that go to many endpoints are committed in groups that end soon."""
+    wakes: list[str] = []
+    place = new_place(request, back_end, migrated)
+    limits = WriterLimits(deliveries=4)
+    with closing(open_database(place, lambda: wakes.append("wake"), limits)) as database:
+        lab = StoreLab(database)
+        app_id = lab.app()
+        endpoint_ids = lab.endpoints(2, app_id)
+        acceptances = [lab.acceptance(app_id, endpoint_ids) for _ in range(5)]
+        wakes.clear()
+        errors = _together(database, [partial(database.accept, each) for each in acceptances])
+
+        assert [None] * 5 == errors
+        assert ["wake"] * 3 == wakes
+        assert 10 == len(lab.rows(tables.deliveries))

@@ -83,10 +83,11 @@ def test_requests_messages_and_attempts_are_counted(lab: Lab, sink: Callable[...
 
     found = eventually(
         lambda: scraped(lab),
-        lambda got: value(got, "hookwright_attempts_total", outcome="http_5xx") == 3,
+        lambda got: value(got, "hookwright_first_attempt_delay_seconds_count") == 6,
     )
 
     assert 3 == value(found, "hookwright_attempts_total", outcome="delivered")
+    assert 3 == value(found, "hookwright_attempts_total", outcome="http_5xx")
     assert 3 == value(found, "hookwright_messages_accepted_total")
     assert 6 == value(found, "hookwright_deliveries_accepted_total")
     assert 6 == value(found, "hookwright_deliveries_claimed_total")
@@ -285,19 +286,18 @@ def test_folders_of_killed_servers_are_removed(
     assert sorted([*mine, "somebody-elses"]) == kept
 
 
-@pytest.mark.serial
 def test_counting_costs_next_to_nothing() -> None:
-    """At most 5 µs a delivery on a quiet machine; here four times that is borne."""
+    """At most 5 µs of CPU a delivery on a quiet machine; here ten times that is borne."""
     meters = PrometheusMeters(CollectorRegistry())
     durations, delays = [0.02] * 100, [0.01] * 100
     rounds = [
         _seconds(lambda: meters.recorded({"delivered": 100}, durations, delays)) for _ in range(9)
     ]
 
-    assert min(rounds) / 100 < 20e-6
+    assert min(rounds) / 100 < 50e-6
 
 
 def _seconds(work: Callable[[], None]) -> float:
-    began_at = time.perf_counter()
+    began_at = time.thread_time()
     work()
-    return time.perf_counter() - began_at
+    return time.thread_time() - began_at

@@ -20,7 +20,7 @@ from typing import Any
 from hookwright import Hookwright
 
 APP = "lab"
-PATIENCE_S = 40.0
+PATIENCE_S = 240.0
 _KEY = "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 

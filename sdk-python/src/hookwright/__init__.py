@@ -12,7 +12,14 @@ TYPE_CHECKING = False  # as in `typing`, which costs more to import than all of 
 if TYPE_CHECKING:
     from hookwright import errors, models, webhooks
     from hookwright._core.call import UNSET, Unset
+    from hookwright._core.hooks import Hooks, RequestInfo, ResponseInfo
+    from hookwright._core.http_clients import (
+        DefaultAioHttpClient,
+        DefaultAsyncHttpxClient,
+        DefaultHttpxClient,
+    )
     from hookwright._core.paging import AsyncPage, AsyncPager, SyncPage
+    from hookwright._core.raw import RawResponse
     from hookwright._core.version import __version__
     from hookwright.client import AsyncHookwright, Hookwright
     from hookwright.errors import (
@@ -24,16 +31,19 @@ if TYPE_CHECKING:
         AuthenticationError,
         BadRequestError,
         ConflictError,
+        EmitError,
         FieldError,
         HookwrightError,
         InternalServerError,
         InvalidHeaderError,
         InvalidPayloadError,
         InvalidSecretError,
+        MissingExtraError,
         MissingHeaderError,
         NotFoundError,
         PayloadTooLargeError,
         PermissionDeniedError,
+        QueueFullError,
         RateLimitError,
         SignatureMismatchError,
         TimestampOutOfToleranceError,
@@ -57,18 +67,28 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ConflictError",
+    "DefaultAioHttpClient",
+    "DefaultAsyncHttpxClient",
+    "DefaultHttpxClient",
+    "EmitError",
     "FieldError",
+    "Hooks",
     "Hookwright",
     "HookwrightError",
     "InternalServerError",
     "InvalidHeaderError",
     "InvalidPayloadError",
     "InvalidSecretError",
+    "MissingExtraError",
     "MissingHeaderError",
     "NotFoundError",
     "PayloadTooLargeError",
     "PermissionDeniedError",
+    "QueueFullError",
     "RateLimitError",
+    "RawResponse",
+    "RequestInfo",
+    "ResponseInfo",
     "SignatureMismatchError",
     "SyncPage",
     "TimestampOutOfToleranceError",
@@ -88,6 +108,13 @@ _MODULES = ("errors", "models", "webhooks")
 _HOMES = {
     "UNSET": "_core.call",
     "Unset": "_core.call",
+    "DefaultAioHttpClient": "_core.http_clients",
+    "DefaultAsyncHttpxClient": "_core.http_clients",
+    "DefaultHttpxClient": "_core.http_clients",
+    "Hooks": "_core.hooks",
+    "RawResponse": "_core.raw",
+    "RequestInfo": "_core.hooks",
+    "ResponseInfo": "_core.hooks",
     "AsyncPage": "_core.paging",
     "AsyncPager": "_core.paging",
     "SyncPage": "_core.paging",

@@ -4,6 +4,7 @@ Everything that this package raises on purpose:
 * HookwrightError
   x UsageError                       the call itself is wrong; nothing was sent
     + InvalidSecretError             a webhook secret that is no secret
+    + MissingExtraError              something optional is not installed
   x APIError
     + APIConnectionError             no answer: refused, reset, cut off
       - APITimeoutError              no answer in time
@@ -19,6 +20,8 @@ Everything that this package raises on purpose:
       - RateLimitError               429
       - InternalServerError          500 and above
     + APIResponseError               a success whose body cannot be understood
+  x EmitError                        what a view returned could not be made an event
+    + QueueFullError                 the emitter's queue is full, or closed
   x WebhookVerificationError         do not trust this webhook
     + MissingHeaderError
     + InvalidHeaderError
@@ -30,6 +33,8 @@ Everything that this package raises on purpose:
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hookwright._printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,16 +48,19 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ConflictError",
+    "EmitError",
     "FieldError",
     "HookwrightError",
     "InternalServerError",
     "InvalidHeaderError",
     "InvalidPayloadError",
     "InvalidSecretError",
+    "MissingExtraError",
     "MissingHeaderError",
     "NotFoundError",
     "PayloadTooLargeError",
     "PermissionDeniedError",
+    "QueueFullError",
     "RateLimitError",
     "SignatureMismatchError",
     "TimestampOutOfToleranceError",
@@ -77,6 +85,9 @@ class FieldError(NamedTuple):
 class HookwrightError(Exception):
     """The base of every error that this package raises. All of them can be pickled."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, dict(self.__dict__))
 
@@ -96,11 +107,20 @@ class UsageError(HookwrightError):
 
 
 class InvalidSecretError(UsageError):
-    """A webhook secret is not `whsec_` and 24 to 64 bytes in base64."""
+    """A webhook secret is neither `whsec_` and 24 to 64 bytes in base64 nor an ed25519 key."""
+
+
+class MissingExtraError(UsageError):
+    """What was asked for needs a package that comes with an extra; the message names both."""
 
 
 class APIError(HookwrightError):
-    """The base of everything that can go wrong with a request that was sent."""
+    """
+    The base of everything that can go wrong with a request that was sent. `request_id` is what
+    the server calls the request, when an answer said so.
+    """
+
+    request_id: str | None = None
 
 
 class APIConnectionError(APIError):
@@ -128,7 +148,7 @@ class APIResponseError(APIError):
         self.body = body
 
     def __str__(self) -> str:
-        return _with_request_id(str(self.args[0]), self.request_id)
+        return _shown(str(self.args[0]), self.request_id)
 
 
 class APIStatusError(APIError):
@@ -168,7 +188,7 @@ class APIStatusError(APIError):
         head = f"{self.status_code} {self.code}" if self.code else str(self.status_code)
         parts = [f"{head}: {self.detail or self.title or self._hint()}"]
         parts += [f"[{error}]" for error in self.errors]
-        return _with_request_id(" ".join(parts), self.request_id)
+        return _shown(" ".join(parts), self.request_id)
 
     def _hint(self) -> str:
         if 300 <= self.status_code < 400:
@@ -217,6 +237,14 @@ class InternalServerError(APIStatusError):
     """500 and above: the server, or a proxy before it, failed."""
 
 
+class EmitError(HookwrightError):
+    """An event was not published: its payload cannot be told, or the process is ending."""
+
+
+class QueueFullError(EmitError):
+    """An event was not queued: as many as `max_queue` wait already, or the emitter is closed."""
+
+
 class WebhookVerificationError(HookwrightError):
     """The request is not shown to come from the owner of the secret. Answer 400, do nothing."""
 
@@ -238,8 +266,10 @@ class SignatureMismatchError(WebhookVerificationError):
 
 
 class InvalidPayloadError(WebhookVerificationError):
-    """The signature is right, but the body is not JSON in UTF-8."""
+    """The signature is right, but the body is no JSON in UTF-8, or not the event it should be."""
 
 
-def _with_request_id(text: str, request_id: str | None) -> str:
-    return f"{text} (request id {request_id})" if request_id else text
+def _shown(text: str, request_id: str | None) -> str:
+    """What a server wrote, fit to be printed."""
+    whole = f"{text} (request id {request_id})" if request_id else text
+    return printable(whole)

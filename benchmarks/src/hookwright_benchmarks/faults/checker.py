@@ -7,10 +7,30 @@ the kill campaign.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
+from hookwright_benchmarks.faults.accounts import (
+    StoredDelivery,
+    StoredTask,
+    Task,
+    given_up,
+    held_lost,
+    replays_lost,
+    tasks_stuck,
+)
+from hookwright_benchmarks.faults.keyring import Secret, Signed, signature_faults
+from hookwright_benchmarks.faults.leases import lease_violations
+from hookwright_benchmarks.faults.ordering import order_kept
+from hookwright_benchmarks.faults.reasons import (
+    causes_of,
+    disturbed,
+    error_text,
+    repetitions,
+    unexplained,
+)
+from hookwright_benchmarks.faults.record import Fault, ServerError, Transition
 from hookwright_benchmarks.faults.recovery import Recovery, recoveries
 from hookwright_benchmarks.kill_campaign.history import (
     History,
@@ -20,7 +40,6 @@ from hookwright_benchmarks.kill_campaign.history import (
     Receipt,
     StoredMessage,
     delivery_faults,
-    duplicates,
     outcomes,
     partial_fan_outs,
     receipt_faults,
@@ -28,80 +47,31 @@ from hookwright_benchmarks.kill_campaign.history import (
     recovered,
 )
 
-Part = Literal["api", "worker", "postgres", "redis", "sink"]
-
 RECOVERY_LIMIT_S = 15.0
-_SKEW_S = 0.5
-_TERMINAL = frozenset({"delivered", "failed", "dead_letter", "cancelled"})
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One injected fault, from `began` until everything was put right again (`ended`).
-
-    `recovers_from`: from when recovery counts, the kill itself or the end of what lasted.
-    `touches`: the parts that it disturbs; a link's are both its ends. `lingers_s`: how long after
-    `ended` it may still be felt, because somebody holds a connection that is dead.
-    `delays`: deliveries can come to a stop by it, so that the recovery from others begins anew.
-    `requests_open` and `unsettled` are what was in flight when it began.
-    """
-
-    kind: str
-    target: str
-    touches: frozenset[Part]
-    began: float
-    recovers_from: float
-    ended: float
-    requests_open: int
-    unsettled: int
-    lingers_s: float = 2.0
-    delays: bool = True
-
-    @property
-    def counts(self) -> bool:
-        """A fault that hit nothing in flight proves nothing."""
-        return self.requests_open > 0 or self.unsettled > 0
-
-    def is_felt_at(self, at: float) -> bool:
-        return self.began - _SKEW_S <= at <= self.ended + self.lingers_s
-
-
-@dataclass(frozen=True, slots=True)
-class ServerError:
-    """An answer 5xx. `retry_after`: whether it named a time."""
-
-    at: float
-    status: int
-    code: str
-    retry_after: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """A delivery's change of status, in the order of the commits; `writer` names the process.
-
-    `taken_back`: it was taken from a dead session, which anybody may do.
-    """
-
-    delivery_id: str
-    before: str
-    after: str
-    fence: int
-    writer: str
-    taken_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a whole campaign left behind. `attempts`: rows by pair, also those interrupted;
-    `audit`: findings of the server's own doctor."""
+    """What a whole campaign left behind.
+
+    `endpoints`: those that recovery is measured at; `routes`: whom each event is meant for, unless
+    for these; `closing`: endpoints that are disabled now and then. `tasks`: the replay tasks that
+    were answered 202. `signed`: each receipt's signatures, to be compared with `secrets`. `audit`:
+    findings of the server's own doctor.
+    """
 
     endpoints: Sequence[str]
     publishes: Sequence[Publish]
     receipts: Sequence[Receipt]
     faults: Sequence[Fault]
     messages: Sequence[StoredMessage]
-    attempts: Mapping[Pair, int] = field(default_factory=dict[Pair, int])
+    routes: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    closing: frozenset[str] = frozenset()
+    deliveries: Sequence[StoredDelivery] = ()
+    tasks: Sequence[Task] = ()
+    stored_tasks: Sequence[StoredTask] = ()
+    signed: Sequence[Signed] = ()
+    secrets: Mapping[str, Sequence[Secret]] = field(default_factory=dict[str, Sequence[Secret]])
     errors: Sequence[ServerError] = ()
     transitions: Iterable[Transition] = ()
     unfinished: int = 0
@@ -114,14 +84,20 @@ VIOLATIONS: Mapping[str, str] = {
     "forgotten": "answered 202, not stored",
     "unexpected": "received, never published or refused",
     "corrupted": "received with another payload",
-    "unverified": "received with a bad signature",
+    "unverified": "received without a signature of any secret that was valid then",
+    "wrong_signers": "received without each valid secret's signature, or with an ended one's",
     "accepted_twice": "one idempotency key, several messages",
     "partial_fan_outs": "not the delivery rows that were promised",
     "unexplained_duplicates": "received again without a fault to explain it",
     "unrecorded_attempts": "received more often than there are attempt rows",
+    "ordering_inversions": "sent before an earlier event of its key was delivered",
+    "ordering_gaps": "delivered, and an earlier event of its key never",
+    "replays_lost": "replayed and not received, left out, or miscounted",
+    "tasks_stuck": "replay tasks that never ended",
+    "held_lost": "accepted for an endpoint that was disabled, neither received nor given up",
     "stale_completions": "a result written under a lost lease",
     "terminal_changed": "a finished delivery changed again",
-    "errors_by_redis": "API 5xx while Redis, and nothing else that answers, was disturbed",
+    "errors_by_redis": "API 5xx while Redis, and nothing else that explains it, was disturbed",
     "errors_unexplained": "API 5xx without a fault to explain it",
     "errors_malformed": "API 5xx other than 503 with Retry-After",
     "not_recovered": "never delivered again after a fault",
@@ -146,6 +122,13 @@ class Verdict:
     counted: tuple[Fault, ...]
     idle: tuple[Fault, ...]
     violations: Mapping[str, tuple[str, ...]]
+    ordered: int = 0
+    """Deliveries that had to keep an order."""
+    replays: int = 0
+    tasks: int = 0
+    """Replay tasks."""
+    for_closing: int = 0
+    """Deliveries to endpoints that were disabled now and then."""
 
     @property
     def sound(self) -> bool:
@@ -154,27 +137,52 @@ class Verdict:
 
 def judge(evidence: Evidence) -> Verdict:
     """The verdict on a campaign that has been healed and drained."""
-    history = History(
-        tuple(evidence.endpoints), evidence.publishes, evidence.receipts, (), evidence.messages
-    )
+    rows = _rows_by_pair(evidence.deliveries)
+    history = _history(evidence)
     by_pair = receipts_by_pair(evidence.receipts)
-    repeated = list(duplicates(by_pair))
+    replays = _replays(evidence.deliveries)
+    repeated = list(repetitions(by_pair, replays))
     counted = tuple(fault for fault in evidence.faults if fault.counts)
-    found = recoveries(counted, evidence.publishes, evidence.endpoints, by_pair)
-    causes = _causes(evidence.errors, evidence.faults)
-    stale, changed, transitions = _lease_violations(evidence.transitions)
+    steady = [p for p in evidence.publishes if _is_steady(p, evidence)]
+    found = recoveries(counted, steady, evidence.endpoints, by_pair)
+    causes = causes_of(evidence.errors, evidence.faults)
+    stale, changed, transitions = lease_violations(evidence.transitions)
+    order = order_kept(
+        evidence.publishes,
+        evidence.routes,
+        by_pair,
+        given_up(evidence.deliveries),
+        {row.pair: row.sequence for row in evidence.deliveries if row.sequence is not None},
+    )
+    received = receipt_faults(history)
+    signatures = signature_faults(evidence.signed, evidence.secrets, disturbed(evidence.faults))
     violations: dict[str, list[str]] = {
         **delivery_faults(history, by_pair),
-        **receipt_faults(history),
+        **received,
+        **signatures,
+        "unverified": received["unverified"] + signatures["unverified"],
         "partial_fan_outs": partial_fan_outs(history),
-        "unexplained_duplicates": _unexplained(repeated, evidence.faults),
-        "unrecorded_attempts": _unrecorded(by_pair, evidence.attempts),
+        "unexplained_duplicates": unexplained(repeated, evidence.faults, replays),
+        "unrecorded_attempts": _unrecorded(by_pair, rows),
+        "ordering_inversions": list(order.inversions),
+        "ordering_gaps": list(order.gaps),
+        "replays_lost": replays_lost(
+            evidence.tasks,
+            evidence.stored_tasks,
+            evidence.deliveries,
+            by_pair,
+            {message.id: message.event_name for message in evidence.messages},
+        ),
+        "tasks_stuck": tasks_stuck(evidence.stored_tasks),
+        "held_lost": held_lost(
+            evidence.publishes, evidence.closing, evidence.routes, rows, by_pair
+        ),
         "stale_completions": stale,
         "terminal_changed": changed,
         "errors_by_redis": causes["redis"],
         "errors_unexplained": causes["nothing"],
         "errors_malformed": [
-            _error_text(error)
+            error_text(error)
             for error in evidence.errors
             if error.status != 503 or not error.retry_after
         ],
@@ -191,14 +199,52 @@ def judge(evidence: Evidence) -> Verdict:
         outcomes=outcomes(evidence.publishes),
         recovered_unknown=recovered(history),
         receipts=len(evidence.receipts),
-        duplicates=len(repeated),
+        duplicates=len(repeated) - sum(replays.values()),
         transitions=transitions,
         errors={cause: len(cases) for cause, cases in causes.items()},
         recoveries=tuple(found),
         counted=counted,
         idle=tuple(fault for fault in evidence.faults if not fault.counts),
         violations={name: tuple(violations[name]) for name in VIOLATIONS if violations[name]},
+        ordered=order.judged,
+        replays=sum(replays.values()),
+        tasks=len(evidence.stored_tasks),
+        for_closing=sum(row.pair[0] in evidence.closing for row in evidence.deliveries),
     )
+
+
+def _history(evidence: Evidence) -> History:
+    given_up_at_last = {
+        row.pair
+        for row in evidence.deliveries
+        if row.pair[0] in evidence.closing and row.status == "dead_letter"
+    }
+    return History(
+        tuple(evidence.endpoints),
+        evidence.publishes,
+        evidence.receipts,
+        (),
+        evidence.messages,
+        evidence.routes,
+        frozenset(given_up_at_last),
+    )
+
+
+def _is_steady(publish: Publish, evidence: Evidence) -> bool:
+    meant_for = evidence.routes.get(publish.event_name, evidence.endpoints)
+    return set(evidence.endpoints) <= set(meant_for)
+
+
+def _rows_by_pair(rows: Iterable[StoredDelivery]) -> dict[Pair, list[StoredDelivery]]:
+    by_pair: dict[Pair, list[StoredDelivery]] = defaultdict(list)
+    for row in rows:
+        by_pair[row.pair].append(row)
+    return by_pair
+
+
+def _replays(rows: Iterable[StoredDelivery]) -> Counter[Pair]:
+    """How often each pair's receiver was to get the message again."""
+    return Counter(row.pair for row in rows if row.replay_of is not None)
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
@@ -218,66 +264,12 @@ def _late(found: Sequence[Recovery]) -> list[str]:
     ]
 
 
-def _causes(errors: Iterable[ServerError], faults: Sequence[Fault]) -> dict[str, list[str]]:
-    """The errors by the part that explains them; who answers through what comes first."""
-    causes: dict[str, list[str]] = {"postgres": [], "api": [], "redis": [], "nothing": []}
-    for error in errors:
-        felt = {part for fault in faults if fault.is_felt_at(error.at) for part in fault.touches}
-        cause = next((part for part in ("postgres", "api", "redis") if part in felt), "nothing")
-        causes[cause].append(_error_text(error))
-    return causes
-
-
-def _error_text(error: ServerError) -> str:
-    named = "with" if error.retry_after else "without"
-    return f"{error.status} {error.code} {named} Retry-After at {error.at:.3f}"
-
-
-def _unexplained(repeated: Iterable[tuple[Receipt, Receipt]], faults: Sequence[Fault]) -> list[str]:
-    """A duplicate needs a fault, between answer and record, of what has to do with recording."""
-    relevant = [f for f in faults if f.touches & {"worker", "postgres", "sink"}]
-    return [
-        f"{before.message_id} at {before.endpoint}: {before.at:.3f} and {after.at:.3f}"
-        for before, after in repeated
-        if not any(_explains(fault, before, after) for fault in relevant)
-    ]
-
-
-def _explains(fault: Fault, before: Receipt, after: Receipt) -> bool:
-    """It began before the answer could be written down, and before the repetition."""
-    answered_at = before.answered_at if before.answered_at is not None else before.at
-    return (fault.began <= after.at and fault.is_felt_at(answered_at)) or (
-        answered_at <= fault.began <= min(after.at, answered_at + fault.lingers_s)
-    )
-
-
 def _unrecorded(
-    by_pair: Mapping[Pair, Sequence[Receipt]], attempts: Mapping[Pair, int]
+    by_pair: Mapping[Pair, Sequence[Receipt]], rows: Mapping[Pair, Sequence[StoredDelivery]]
 ) -> list[str]:
-    if not attempts:
-        return []
-    return [
-        f"{pair[1]} at {pair[0]}: {len(receipts)} received, {attempts.get(pair, 0)} recorded"
-        for pair, receipts in by_pair.items()
-        if len(receipts) > attempts.get(pair, 0)
-    ]
-
-
-def _lease_violations(transitions: Iterable[Transition]) -> tuple[list[str], list[str], int]:
-    """Completions by other than the holder of the lease, and changes after the end."""
-    holders: dict[str, tuple[str, int]] = {}
-    stale: list[str] = []
-    changed: list[str] = []
-    count = 0
-    for step in transitions:
-        count += 1
-        text = f"{step.delivery_id}: {step.before} to {step.after} by {step.writer}"
-        if step.before in _TERMINAL:
-            changed.append(text)
-        if step.after == "sending":
-            holders[step.delivery_id] = step.writer, step.fence
-        elif step.taken_back:
-            holders.pop(step.delivery_id, None)
-        elif holders.pop(step.delivery_id, None) != (step.writer, step.fence):
-            stale.append(text)
-    return stale, changed, count
+    found: list[str] = []
+    for pair, receipts in by_pair.items():
+        recorded = sum(row.attempts for row in rows.get(pair, ()))
+        if rows and len(receipts) > recorded:
+            found.append(f"{pair[1]} at {pair[0]}: {len(receipts)} received, {recorded} recorded")
+    return found

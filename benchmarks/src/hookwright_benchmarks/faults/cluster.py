@@ -14,33 +14,20 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 
-from hookwright import AsyncHookwright
-from hookwright.webhooks import Webhook
+from hookwright_benchmarks.faults.cast import BEHAVIOURS, LINKS, Roster, furnish
 from hookwright_benchmarks.faults.evidence import AUDIT_TRAIL
 from hookwright_benchmarks.faults.links import Link
 from hookwright_benchmarks.faults.programs import NotStarted, Program, Service
-from hookwright_benchmarks.faults.publisher import APP
-from hookwright_benchmarks.kill_campaign.sink import Behaviour, Sink
+from hookwright_benchmarks.kill_campaign.sink import Sink
 
 APIS: Mapping[str, int] = {"api-a": 1, "api-b": 2}
 """Each `api` with its number of processes."""
 WORKERS = ("worker-a", "worker-b")
-BEHAVIOURS: Mapping[str, Behaviour] = {
-    "prompt": Behaviour(),
-    "slow": Behaviour(delay_s=(0.05, 0.4), failing=0.01),
-}
-
-ENDPOINT: Mapping[str, Any] = {
-    "retry_policy": {"delays_seconds": [0.2, 0.5, 1, 2, 3], "max_attempts": 50, "jitter": 0.3},
-    "timeout_seconds": 4,
-    "max_concurrency": 128,
-}
 _POSTGRES = {
     "max_connections": "300",
     "shared_buffers": "256MB",
@@ -74,7 +61,7 @@ class Cluster:
     redis: Service
     links: dict[str, Link] = field(default_factory=dict[str, Link])
     programs: dict[str, Program] = field(default_factory=dict[str, Program])
-    endpoint_names: dict[str, str] = field(default_factory=dict[str, str])
+    roster: Roster = field(default_factory=Roster)
     api_key: str = ""
     encryption_keys: str = field(default_factory=_new_keys)
 
@@ -120,7 +107,12 @@ async def running(
             program.start()
             stack.push_async_callback(program.kill)
         await asyncio.gather(*(program.ready() for program in cluster.programs.values()))
-        await _furnish(cluster)
+        cluster.roster = await furnish(
+            cluster.api_key,
+            f"http://127.0.0.1:{cluster.links['load-api-a'].port}",
+            sink,
+            lambda link: cluster.links[f"workers-{link}"].port,
+        )
         yield cluster
 
 
@@ -131,7 +123,7 @@ async def _open_links(cluster: Cluster, stack: AsyncExitStack, seed: int) -> Non
         wanted[f"{name}-redis"] = cluster.redis.port
     for name in APIS:
         wanted[f"load-{name}"] = free_port()
-    for name in BEHAVIOURS:
+    for name in LINKS:
         wanted[f"workers-{name}"] = cluster.sink.port
     for number, (name, port) in enumerate(wanted.items()):
         link = Link(name, port, seed + number)
@@ -217,17 +209,3 @@ async def _run(cluster: Cluster, *arguments: str) -> str:
     if process.returncode:
         raise NotStarted(f"hookwright-server {arguments[0]}: {complaint.decode()}")
     return told.decode()
-
-
-async def _furnish(cluster: Cluster) -> None:
-    base_url = f"http://127.0.0.1:{cluster.links['load-api-a'].port}"
-    async with AsyncHookwright(cluster.api_key, base_url=base_url, max_retries=8) as client:
-        await client.apps.create(slug=APP, name="Fault campaign")
-        for name in BEHAVIOURS:
-            endpoint = await client.endpoints.create(
-                APP,
-                url=f"http://127.0.0.1:{cluster.links[f'workers-{name}'].port}/{name}",
-                **ENDPOINT,
-            )
-            cluster.endpoint_names[endpoint.id] = name
-            cluster.sink.verifiers[name] = Webhook(endpoint.signing_secret or "")

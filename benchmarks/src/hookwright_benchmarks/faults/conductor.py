@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from hookwright_benchmarks.faults.checker import Evidence, Fault, Transition, Verdict, judge
+from hookwright_benchmarks.faults.calls import Log
+from hookwright_benchmarks.faults.cast import CLOSING, ROUTES, STEADY, Roster
+from hookwright_benchmarks.faults.checker import Evidence, Verdict, judge
 from hookwright_benchmarks.faults.evidence import Stored
 from hookwright_benchmarks.faults.kinds import Kind, Lane, shuffled
-from hookwright_benchmarks.faults.publisher import Log, Publisher
+from hookwright_benchmarks.faults.publisher import Publisher
+from hookwright_benchmarks.faults.record import Fault, Transition
+from hookwright_benchmarks.faults.steering import Steered, Steering
 from hookwright_benchmarks.kill_campaign.history import Pair
 from hookwright_benchmarks.kill_campaign.sink import Sink
 
@@ -33,7 +38,7 @@ class Arena(Protocol):
     @property
     def sink(self) -> Sink: ...
     @property
-    def endpoints(self) -> Sequence[str]: ...
+    def roster(self) -> Roster: ...
     @property
     def kinds(self) -> Sequence[Kind]: ...
 
@@ -46,7 +51,8 @@ class Arena(Protocol):
         ...
 
     async def unfinished(self) -> int:
-        """Deliveries that are still to be made. OSError when it cannot be asked."""
+        """Deliveries still to be made and replay tasks that go on. OSError when it cannot be
+        asked."""
         ...
 
     async def stop(self) -> Mapping[str, int]:
@@ -87,7 +93,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a stage found. `stuck`: faults that could not be undone in time."""
+    """What a stage found, and what was done to it besides the faults (`steered`, with so many
+    `calls` of the API)."""
 
     plan: Plan
     verdict: Verdict
@@ -98,6 +105,8 @@ class Result:
     statuses: Mapping[str, int]
     exit_codes: Mapping[str, int]
     wall_s: float
+    steered: Steered = field(default_factory=Steered)
+    calls: int = 0
 
     @property
     def sound(self) -> bool:
@@ -120,43 +129,57 @@ Progress = Callable[[Standing], object]
 
 
 async def conduct(arena: Arena, plan: Plan, progress: Progress) -> Result:
-    """A whole stage. Raises TimeoutError when a fault cannot be undone or nothing drains."""
+    """A whole stage. Raises TimeoutError when a fault cannot be undone."""
     began = time.monotonic()
     publisher = arena.publisher(plan.per_second, plan.seed)
-    stage = _Stage(arena, plan, publisher, progress)
-    async with _running(publisher):
+    steering = Steering(publisher.caller, arena.roster, arena.sink)
+    stage = _Stage(arena, plan, publisher, steering.done, progress)
+    async with _running(publisher.run(), publisher.stop), _running(steering.run(), steering.stop):
         await asyncio.sleep(_WARM_UP_S)
         for phase in plan.phases:
             await stage.run(phase)
         await stage.until_events()
     await arena.heal()
-    await stage.until_drained()
+    await stage.drain(steering)
+    publisher.caller.close()
     exit_codes = await arena.stop()
     return await asyncio.to_thread(stage.result, exit_codes, began)
 
 
 @asynccontextmanager
-async def _running(publisher: Publisher) -> AsyncGenerator[None]:
-    task = asyncio.get_running_loop().create_task(publisher.run())
-    try:
-        yield
-    except BaseException:
-        task.cancel()
-        raise
-    publisher.stop()
-    await task
+async def _running(
+    work: Coroutine[None, None, None], stop: Callable[[], None]
+) -> AsyncGenerator[None]:
+    """Until `stop` and its own end. When it fails, so does what goes on meanwhile."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work)
+        try:
+            yield
+        except BaseException:
+            task.cancel()
+            raise
+        stop()
 
 
 class _Stage:
-    def __init__(self, arena: Arena, plan: Plan, publisher: Publisher, progress: Progress) -> None:
+    def __init__(
+        self,
+        arena: Arena,
+        plan: Plan,
+        publisher: Publisher,
+        steered: Steered,
+        progress: Progress,
+    ) -> None:
         self._arena = arena
         self._plan = plan
         self._log = publisher.log
+        self._steered = steered
         self._progress = progress
         self._random = random.Random(plan.seed)
-        self._ledger = _Ledger(publisher.log, arena.sink, arena.endpoints)
+        self._ledger = _Ledger(publisher.log, arena.sink)
         self._faults: list[Fault] = []
         self._latest = ""
+        self._unfinished = 0
 
     async def run(self, phase: Phase) -> None:
         """Faults in all lanes of the phase until there are enough of them."""
@@ -178,24 +201,39 @@ class _Stage:
             self._tell()
             await asyncio.sleep(0.2)
 
-    async def until_drained(self) -> None:
-        """Until no delivery is left to be made."""
-        async with asyncio.timeout(_DRAIN_S):
-            while await self._arena.unfinished():
-                self._tell("draining")
-                await asyncio.sleep(0.2)
+    async def drain(self, steering: Steering) -> None:
+        """Until nothing is left to be made, or 240 s."""
+        guard = asyncio.get_running_loop().create_task(steering.guard())
+        give_up_at = time.monotonic() + _DRAIN_S
+        while time.monotonic() < give_up_at and not guard.done():
+            self._unfinished = await self._arena.unfinished()
+            if not self._unfinished:
+                break
+            self._tell("draining")
+            await asyncio.sleep(0.2)
+        guard.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await guard
 
     def result(self, exit_codes: Mapping[str, int], began: float) -> Result:
         stored = self._arena.stored()
+        keyrings = self._arena.roster.keyrings
         evidence = Evidence(
-            endpoints=self._arena.endpoints,
+            endpoints=STEADY,
+            routes=ROUTES,
+            closing=frozenset(CLOSING),
             publishes=self._log.publishes,
             receipts=self._arena.sink.receipts(),
             faults=sorted(self._faults, key=lambda fault: fault.began),
             messages=stored.messages,
-            attempts=stored.attempts,
+            deliveries=stored.deliveries,
+            tasks=self._steered.tasks,
+            stored_tasks=stored.tasks,
+            signed=[one for ring in keyrings.values() for one in ring.receipts],
+            secrets={name: ring.secrets for name, ring in keyrings.items()},
             errors=self._log.errors,
             transitions=self._arena.transitions(),
+            unfinished=self._unfinished,
             audit=stored.findings,
         )
         verdict = judge(evidence)
@@ -209,6 +247,8 @@ class _Stage:
             statuses=stored.statuses,
             exit_codes=exit_codes,
             wall_s=time.monotonic() - began,
+            steered=self._steered,
+            calls=self._log.steered,
         )
 
     async def _lane(
@@ -286,12 +326,12 @@ class _Stage:
 
 
 class _Ledger:
-    """What is accepted and not yet delivered, kept up as the history grows."""
+    """What is accepted and not yet delivered by the steady endpoints, kept up as the history
+    grows."""
 
-    def __init__(self, log: Log, sink: Sink, endpoints: Sequence[str]) -> None:
+    def __init__(self, log: Log, sink: Sink) -> None:
         self._log = log
         self._sink = sink
-        self._endpoints = endpoints
         self._published = 0
         self._received = 0
         self._delivered: set[Pair] = set()
@@ -312,9 +352,10 @@ class _Ledger:
     def _catch_up(self) -> None:
         publishes, done = self._log.publishes, self._sink.done
         for publish in publishes[self._published :]:
-            if publish.outcome == "ok" and publish.message_id is not None:
+            meant_for = [name for name in ROUTES[publish.event_name] if name in STEADY]
+            if publish.outcome == "ok" and publish.message_id is not None and meant_for:
                 self._sent_at[publish.message_id] = publish.sent_at
-                for endpoint in self._endpoints:
+                for endpoint in meant_for:
                     pair = (endpoint, publish.message_id)
                     if pair not in self._delivered:
                         self._open[pair] = publish.answered_at

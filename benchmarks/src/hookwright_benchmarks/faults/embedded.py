@@ -16,30 +16,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from hookwright import AsyncHookwright
-from hookwright.webhooks import Webhook
-from hookwright_benchmarks.faults.checker import Part, Transition
-from hookwright_benchmarks.faults.cluster import (
-    BEHAVIOURS,
-    ENDPOINT,
-    SETTINGS,
-    free_port,
-    responds,
-)
+from hookwright_benchmarks.faults import evidence
+from hookwright_benchmarks.faults.cast import BEHAVIOURS, Roster, furnish
+from hookwright_benchmarks.faults.cluster import SETTINGS, free_port, responds
 from hookwright_benchmarks.faults.evidence import Stored
 from hookwright_benchmarks.faults.kinds import Act, Kind
 from hookwright_benchmarks.faults.programs import Program
-from hookwright_benchmarks.faults.publisher import APP, Publisher
+from hookwright_benchmarks.faults.publisher import Publisher
+from hookwright_benchmarks.faults.record import Part, Transition
 from hookwright_benchmarks.faults.small_disk import SmallDisk, possible
-from hookwright_benchmarks.kill_campaign.evidence import statuses, stored_messages, unfinished
 from hookwright_benchmarks.kill_campaign.sink import Sink
 
 _DISK_MB = 160
-_Whom = Literal["all", "parent", "worker"]
+_Whom = Literal["all", "parent", "worker", "engine"]
 _KILLS: tuple[tuple[str, _Whom], ...] = (
     ("SIGKILL of all", "all"),
     ("SIGKILL of the parent", "parent"),
     ("SIGKILL of the worker", "worker"),
+    ("SIGKILL of the engine", "engine"),
 )
 _TOUCHES: frozenset[Part] = frozenset({"api", "worker"})
 
@@ -54,11 +48,7 @@ class EmbeddedArena:
     port: int
     api_key: str
     kinds: Sequence[Kind]
-    endpoint_names: dict[str, str] = field(default_factory=dict[str, str])
-
-    @property
-    def endpoints(self) -> Sequence[str]:
-        return tuple(BEHAVIOURS)
+    roster: Roster = field(default_factory=Roster)
 
     def publisher(self, per_second: float, seed: int) -> Publisher:
         return Publisher([self.port], self.api_key, per_second, seed)
@@ -67,8 +57,12 @@ class EmbeddedArena:
         """Every fault here undoes itself."""
 
     async def unfinished(self) -> int:
+        def ask() -> int:
+            with evidence.sqlite(self.database) as select:
+                return evidence.unfinished(select)
+
         try:
-            return await asyncio.to_thread(unfinished, self.database)
+            return await asyncio.to_thread(ask)
         except sqlite3.OperationalError as error:
             raise OSError(str(error)) from error
 
@@ -76,11 +70,11 @@ class EmbeddedArena:
         return {"serve": await self.program.stop()}
 
     def stored(self) -> Stored:
-        messages = stored_messages(self.database, self.endpoint_names)
-        return Stored(messages, {}, statuses(self.database), _findings(self.database))
+        with evidence.sqlite(self.database) as select:
+            return evidence.stored(select, self.roster.names, _findings(self.database))
 
     def transitions(self) -> Iterable[Transition]:
-        """None are written down: there is one process only."""
+        """None are written down: only one engine at a time records results."""
         return ()
 
 
@@ -98,7 +92,7 @@ async def embedded(folder: Path, seed: int) -> AsyncGenerator[EmbeddedArena]:
         await program.ready()
         key = _live_key(folder / "serve.log")
         arena = EmbeddedArena(sink, program, database, port, key, _kinds(program, disk))
-        await _furnish(arena)
+        arena.roster = await furnish(key, f"http://127.0.0.1:{port}", sink, lambda _link: sink.port)
         yield arena
 
 
@@ -118,17 +112,6 @@ def _live_key(log: Path) -> str:
         if '"account_created"' in line:
             return str(json.loads(line)["live_key"])
     raise RuntimeError(f"{log} names no key")
-
-
-async def _furnish(arena: EmbeddedArena) -> None:
-    base_url = f"http://127.0.0.1:{arena.port}"
-    async with AsyncHookwright(arena.api_key, base_url=base_url, max_retries=8) as client:
-        await client.apps.create(slug=APP, name="Fault campaign")
-        for name in BEHAVIOURS:
-            url = f"http://127.0.0.1:{arena.sink.port}/{name}"
-            endpoint = await client.endpoints.create(APP, url=url, **ENDPOINT)
-            arena.endpoint_names[endpoint.id] = name
-            arena.sink.verifiers[name] = Webhook(endpoint.signing_secret or "")
 
 
 def _kinds(program: Program, disk: SmallDisk | None) -> list[Kind]:
@@ -178,8 +161,8 @@ def _kind(name: str, begin: Act, end: Act, *, from_begin: bool = False) -> Kind:
 
 def _signalling(program: Program, number: signal.Signals, whom: _Whom) -> Act:
     async def send(_rng: random.Random) -> None:
-        if whom == "worker":
-            for pid in program.children():
+        if whom in ("worker", "engine"):
+            for pid in program.children() if whom == "worker" else program.grandchildren():
                 os.kill(pid, number)
         else:
             program.signal(number, whole=whom == "all")

@@ -1,18 +1,25 @@
-"""What Postgres holds, read from it directly and not through the server.
+"""What the database holds, read from it directly and not through the server.
 
-A trigger writes down every change of a delivery's status together with who made it: each process
-has a database user of its own, so that a result written under a lost lease can be seen.
+On Postgres a trigger writes down every change of a delivery's status together with who made it:
+each process has a database user of its own, so that a result written under a lost lease can be
+seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import psycopg
 
-from hookwright_benchmarks.faults.checker import Transition
-from hookwright_benchmarks.kill_campaign.history import Pair, StoredMessage
+from hookwright_benchmarks.faults.accounts import StoredDelivery, StoredTask
+from hookwright_benchmarks.faults.record import Transition
+from hookwright_benchmarks.kill_campaign.history import StoredMessage
 from hookwright_server.store.audit import CHECKS
 
 AUDIT_TRAIL = """
@@ -36,47 +43,80 @@ CREATE TRIGGER faults_note AFTER UPDATE ON deliveries
 _TRANSITIONS = """
 SELECT delivery_id, before, after, fence, writer, taken_back FROM faults.transitions ORDER BY seq
 """
-_ROWS = """
-SELECT m.id, m.endpoint_count, d.endpoint_id, d.attempt_count
-FROM messages AS m LEFT JOIN deliveries AS d ON d.message_id = m.id ORDER BY m.id
+_MESSAGES = "SELECT id, endpoint_count, event_name FROM messages ORDER BY id"
+_DELIVERIES = """
+SELECT id, message_id, endpoint_id, status, created_at, completed_at, attempt_count, replay_of,
+    sequence
+FROM deliveries ORDER BY id
 """
-_UNFINISHED = "SELECT count(*) FROM deliveries WHERE status IN ('pending', 'sending')"
-_STATUSES = "SELECT status, count(*) FROM deliveries GROUP BY status"
+_TASKS = """
+SELECT id, status, processed_count, replayed_count, skipped_count, total_count
+FROM replay_tasks ORDER BY id
+"""
+_UNFINISHED = """
+SELECT (SELECT count(*) FROM deliveries WHERE status IN ('pending', 'sending'))
+    + (SELECT count(*) FROM replay_tasks WHERE status IN ('queued', 'running'))
+"""
+
+Select = Callable[[str], Iterable[Sequence[Any]]]
+"""Asks a database for rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The rows at the end. `attempts`: by pair, those interrupted included."""
+    """The rows at the end. `findings`: what the server's doctor says."""
 
     messages: list[StoredMessage]
-    attempts: dict[Pair, int]
-    statuses: dict[str, int]
+    deliveries: list[StoredDelivery]
+    tasks: list[StoredTask]
     findings: list[str]
 
+    @property
+    def statuses(self) -> dict[str, int]:
+        """How many deliveries are in each status."""
+        return dict(Counter(row.status for row in self.deliveries))
 
-def unfinished(url: str) -> int:
-    """Deliveries that are still to be made."""
-    with psycopg.connect(url) as connection:
-        return _count(connection, _UNFINISHED)
+
+def unfinished(select: Select) -> int:
+    """Deliveries that are still to be made, and replay tasks that have not ended."""
+    return next(int(row[0]) for row in select(_UNFINISHED))
 
 
-def stored(url: str, names: Mapping[str, str]) -> Stored:
+def stored(select: Select, names: Mapping[str, str], findings: list[str]) -> Stored:
     """Everything but the audit trail; `names` gives each endpoint id its name."""
-    messages: dict[str, tuple[int, dict[str, int]]] = {}
-    attempts: dict[Pair, int] = {}
+    rows = [
+        StoredDelivery(own_id, (names.get(endpoint_id, endpoint_id), message_id), *others)
+        for own_id, message_id, endpoint_id, *others in select(_DELIVERIES)
+    ]
+    fan_out: dict[str, dict[str, int]] = {}
+    for row in rows:
+        if row.replay_of is None:
+            name, message_id = row.pair
+            own = fan_out.setdefault(message_id, {})
+            own[f"{name} again" if name in own else name] = 0  # a doubled row is to be seen
+    return Stored(
+        [
+            StoredMessage(own_id, promised, fan_out.get(own_id, {}), event_name)
+            for own_id, promised, event_name in select(_MESSAGES)
+        ],
+        rows,
+        [StoredTask(*row) for row in select(_TASKS)],
+        findings,
+    )
+
+
+@contextmanager
+def postgres(url: str) -> Generator[Select]:
+    """Rows of a Postgres."""
     with psycopg.connect(url) as connection:
-        for message_id, promised, endpoint_id, count in connection.execute(_ROWS):
-            rows = messages.setdefault(message_id, (promised, {}))[1]
-            if endpoint_id is not None:
-                name = names.get(endpoint_id, endpoint_id)
-                rows[f"{name} again" if name in rows else name] = 0
-                attempts[name, message_id] = count
-        return Stored(
-            [StoredMessage(key, promised, rows) for key, (promised, rows) in messages.items()],
-            attempts,
-            dict(connection.execute(_STATUSES).fetchall()),
-            _audit(connection),
-        )
+        yield lambda statement: connection.execute(statement.encode())
+
+
+@contextmanager
+def sqlite(database: Path) -> Generator[Select]:
+    """Rows of a file that another process writes."""
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=10)) as file:
+        yield file.execute
 
 
 def transitions(url: str) -> Iterator[Transition]:
@@ -86,18 +126,12 @@ def transitions(url: str) -> Iterator[Transition]:
             yield Transition(*row)
 
 
-def _audit(connection: psycopg.Connection) -> list[str]:
+def audit(select: Select) -> list[str]:
     """What the server's doctor would call a fault."""
     findings: list[str] = []
     for check in CHECKS:
         if check.is_fault:
-            count = _count(connection, f"SELECT count(*) FROM ({check.rows}) AS broken")
+            (count,) = next(iter(select(f"SELECT count(*) FROM ({check.rows}) AS broken")))
             if count:
                 findings.append(f"{check.name}: {check.meaning} ({count})")
     return findings
-
-
-def _count(connection: psycopg.Connection, statement: str) -> int:
-    row = connection.execute(statement.encode()).fetchone()
-    assert row is not None
-    return int(row[0])

@@ -17,11 +17,12 @@ from typing import Any, Literal
 import psycopg
 import redis
 
-from hookwright_benchmarks.faults.checker import Part
+from hookwright_benchmarks.faults.cast import LINKS
 from hookwright_benchmarks.faults.clocks import Clocks
-from hookwright_benchmarks.faults.cluster import APIS, BEHAVIOURS, WORKERS, Cluster
+from hookwright_benchmarks.faults.cluster import APIS, WORKERS, Cluster
 from hookwright_benchmarks.faults.links import Link
 from hookwright_benchmarks.faults.programs import Program, Service
+from hookwright_benchmarks.faults.record import Part
 
 Lane = Literal["deliveries", "api", "api links", "redis", "redis links"]
 """`deliveries`: whatever brings deliveries to a stop, worker, Postgres and sink."""
@@ -243,7 +244,7 @@ def _links(cluster: Cluster) -> list[tuple[Link, Lane, frozenset[Part]]]:
         *((links[f"{name}-postgres"], "api links", postgres) for name in APIS),
         *((links[f"{name}-redis"], "redis links", hints) for name in (*APIS, *WORKERS)),
         *((links[f"{name}-postgres"], "deliveries", worker) for name in WORKERS),
-        *((links[f"workers-{name}"], "deliveries", sink) for name in BEHAVIOURS),
+        *((links[f"workers-{name}"], "deliveries", sink) for name in LINKS),
     ]
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import psycopg
 
 from hookwright_benchmarks.faults import evidence
-from hookwright_benchmarks.faults.checker import Transition
+from hookwright_benchmarks.faults.cast import Roster
 from hookwright_benchmarks.faults.clocks import Clocks
-from hookwright_benchmarks.faults.cluster import APIS, BEHAVIOURS, WORKERS, Cluster, running
+from hookwright_benchmarks.faults.cluster import APIS, WORKERS, Cluster, running
 from hookwright_benchmarks.faults.evidence import Stored
 from hookwright_benchmarks.faults.kinds import Kind, all_kinds
 from hookwright_benchmarks.faults.publisher import Publisher
+from hookwright_benchmarks.faults.record import Transition
 from hookwright_benchmarks.faults.small_disk import SmallDisk
 from hookwright_benchmarks.kill_campaign.sink import Sink
 
@@ -37,8 +38,8 @@ class ProductionArena:
         return self.cluster.sink
 
     @property
-    def endpoints(self) -> Sequence[str]:
-        return tuple(BEHAVIOURS)
+    def roster(self) -> Roster:
+        return self.cluster.roster
 
     def publisher(self, per_second: float, seed: int) -> Publisher:
         return Publisher(self.cluster.api_ports, self.cluster.api_key, per_second, seed)
@@ -47,8 +48,12 @@ class ProductionArena:
         await self.cluster.heal()
 
     async def unfinished(self) -> int:
+        def ask() -> int:
+            with evidence.postgres(self.cluster.postgres.url) as select:
+                return evidence.unfinished(select)
+
         try:
-            return await asyncio.to_thread(evidence.unfinished, self.cluster.postgres.url)
+            return await asyncio.to_thread(ask)
         except psycopg.OperationalError as error:
             raise OSError(str(error)) from error
 
@@ -59,7 +64,8 @@ class ProductionArena:
         return dict(zip(programs, codes, strict=True))
 
     def stored(self) -> Stored:
-        return evidence.stored(self.cluster.postgres.url, self.cluster.endpoint_names)
+        with evidence.postgres(self.cluster.postgres.url) as select:
+            return evidence.stored(select, self.roster.names, evidence.audit(select))
 
     def transitions(self) -> Iterable[Transition]:
         return evidence.transitions(self.cluster.postgres.url)

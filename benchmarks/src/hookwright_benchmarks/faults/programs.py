@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hookwright_benchmarks import processes
+
 _RESTART_AFTER_S = 0.2
 _PR_SET_PDEATHSIG = 1
 _SERVICES = Path(__file__).parents[4] / "tools" / "services.py"
@@ -105,6 +107,10 @@ class Program:
     def children(self) -> list[int]:
         """The processes that it has started itself."""
         return [] if self._process is None else children(self._process.pid)
+
+    def grandchildren(self) -> list[int]:
+        """The processes that those have started."""
+        return [pid for child in self.children() for pid in children(child)]
 
     async def _has_begun(self, pid: int) -> bool:
         return _heeds_sigterm(pid) if self._is_ready is None else await self._is_ready()
@@ -203,10 +209,9 @@ def _heeds_sigterm(pid: int) -> bool:
 def children(pid: int) -> list[int]:
     """The processes that `pid` has started."""
     try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+        return processes.children(pid)
     except (FileNotFoundError, ProcessLookupError):
         return []
-    return [int(word) for word in text.split()]
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -2,131 +2,90 @@
 
 Each event has an idempotency key of its own. What got no answer, or a 5xx, is sent again under the
 same key, as the SDK does it, to the next API; a share of the events is never sent again, so that
-unknown outcomes stay in the history.
+unknown outcomes stay in the history. Events with an ordering key are published one after another
+instead, each when the last has been answered: so their order is known.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import random
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Sequence
 
-from hookwright_benchmarks.faults.checker import ServerError
+from hookwright_benchmarks.faults.calls import Caller, Log
+from hookwright_benchmarks.faults.cast import HELD, ORDERED, PLAIN, SAMPLED
 from hookwright_benchmarks.kill_campaign.history import Outcome, Publish
 from hookwright_benchmarks.kill_campaign.sink import raw_digest
 
-APP = "faults"
-EVENT = "fault.tested"
-
-_ANSWER_S = 10.0
 _PATIENCE_S = 240.0
-_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
 _NEVER_AGAIN = 0.03
 _TICK_S = 0.005
-_IDLE_KEPT = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-class Client:
-    """A minimal HTTP/1.1 client with connections kept open, for one API."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-
-    async def send(self, request: bytes) -> Answer:
-        """Send a whole request and read its answer. Raises OSError, EOFError, ValueError and,
-        after 10 s, TimeoutError."""
-        async with asyncio.timeout(_ANSWER_S):
-            reader, writer = await self._connection()
-            try:
-                writer.write(request)
-                answer = await _read(reader)
-            except BaseException:
-                writer.transport.abort()
-                raise
-        if answer.headers.get("connection", "").lower() == "close" or len(self._idle) > _IDLE_KEPT:
-            writer.close()
-        else:
-            self._idle.append((reader, writer))
-        return answer
-
-    def close(self) -> None:
-        for _, writer in self._idle:
-            writer.transport.abort()
-        self._idle.clear()
-
-    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        while self._idle:
-            reader, writer = self._idle.pop()
-            if not (reader.at_eof() or writer.is_closing() or reader.exception()):
-                return reader, writer
-            writer.transport.abort()
-        return await asyncio.open_connection("127.0.0.1", self._port)
-
-
-async def _read(reader: asyncio.StreamReader) -> Answer:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    pairs = (line.partition(":") for line in head[1:] if line)
-    headers = {name.lower(): value.strip() for name, _, value in pairs}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Answer(int(head[0].split(" ")[1]), headers, body)
-
-
-@dataclass(slots=True)
-class Log:
-    """What the publisher did. `refused`: answers 4xx, by status and code."""
-
-    publishes: list[Publish] = field(default_factory=list[Publish])
-    errors: list[ServerError] = field(default_factory=list[ServerError])
-    refused: dict[str, int] = field(default_factory=dict[str, int])
-    sent_again: int = 0
-    accepted: int = 0
-    open: int = 0
+_KEYS = 6
+_BURST = 6
+_SHARE_ORDERED = 0.08
 
 
 class Publisher:
     """Publishes `per_second` events through the APIs at `ports` in turn."""
 
     def __init__(self, ports: Sequence[int], api_key: str, per_second: float, seed: int) -> None:
-        self.log = Log()
+        self.caller = Caller(ports, api_key, seed)
         self.per_second = per_second
-        self._clients = [Client(port) for port in ports]
-        self._api_key = api_key
-        self._random = random.Random(seed)
         self._tasks: set[asyncio.Task[None]] = set()
         self._number = 0
+        self._turn = 0
         self._stopping = asyncio.Event()
+
+    @property
+    def log(self) -> Log:
+        return self.caller.log
 
     async def run(self) -> None:
         """Publish until `stop`, then wait for what is still open."""
+        ordered = [self._start(self._publish_in_order(f"key-{n}")) for n in range(_KEYS)]
         due = time.monotonic()
         while not self._stopping.is_set():
             while due <= time.monotonic():
                 self._number += 1
-                task = asyncio.get_running_loop().create_task(self._publish(self._number))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-                due += 1 / self.per_second
+                self._start(self._publish(self._number))
+                due += 1 / (self.per_second * (1 - _SHARE_ORDERED))
             await asyncio.sleep(_TICK_S)
-        await asyncio.gather(*self._tasks)
-        for client in self._clients:
-            client.close()
+        await asyncio.gather(*self._tasks, *ordered)
 
     def stop(self) -> None:
         self._stopping.set()
 
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     async def _publish(self, number: int) -> None:
-        key = f"e-{number:07d}"
+        give_up = self.caller.random.random() < _NEVER_AGAIN
+        await self._settle(f"e-{number:07d}", _event_of(number), give_up=give_up)
+
+    async def _publish_in_order(self, ordering_key: str) -> None:
+        """Bursts, so that events wait behind others that fail."""
+        pause_s = _KEYS * _BURST / (self.per_second * _SHARE_ORDERED)
+        number = 0
+        due = time.monotonic() + pause_s * self.caller.random.random()
+        while not self._stopping.is_set():
+            if time.monotonic() < due:
+                await asyncio.sleep(0.05)
+                continue
+            due += pause_s
+            for _ in range(_BURST):
+                number += 1
+                key = f"o-{ordering_key}-{number:06d}"
+                if not await self._settle(key, ORDERED, ordering_key=ordering_key):
+                    return  # nobody knows what comes before the next one
+
+    async def _settle(
+        self, key: str, event_name: str, *, give_up: bool = False, ordering_key: str | None = None
+    ) -> bool:
+        """Publish one event and write down what became of it; whether it was accepted."""
         # Bytes that would not survive parsing and writing.
         payload = b'{ "key":"%b", "a":1.10, "A":1e2,"\\u006f":"\xc3\xa9\\/", "n":%b }' % (
             key.encode(),
@@ -134,65 +93,50 @@ class Publisher:
         )
         sent_at = time.monotonic()
         self.log.open += 1
-        outcome, message_id = await self._insist(key, payload, number)
+        request = self.caller.request(
+            "POST", "trigger", key, _body(event_name, payload, ordering_key)
+        )
+        outcome, answer = await self._insist(request, give_up=give_up)
         self.log.open -= 1
         self.log.accepted += outcome == "ok"
         self.log.publishes.append(
-            Publish(key, outcome, raw_digest(payload), message_id, sent_at, time.monotonic())
+            Publish(
+                key,
+                outcome,
+                raw_digest(payload),
+                answer,
+                sent_at,
+                time.monotonic(),
+                ordering_key,
+                event_name,
+            )
         )
+        return outcome == "ok"
 
-    async def _insist(self, key: str, payload: bytes, number: int) -> tuple[Outcome, str | None]:
-        request = self._request(key, payload)
+    async def _insist(self, request: bytes, *, give_up: bool) -> tuple[Outcome, str | None]:
         give_up_at = time.monotonic() + _PATIENCE_S
-        once = self._random.random() < _NEVER_AGAIN
-        tries = 0
+        self._turn += 1
+        turn, tries = self._turn, 0
         while True:
-            client = self._clients[(number + tries) % len(self._clients)]
-            answer = await self._try(client, request)
+            answer = await self.caller.once(turn + tries, request)
             if answer is not None and answer.status == 202:
                 return "ok", str(json.loads(answer.body)["message_id"])
-            if answer is not None and self._is_final(answer):
+            if answer is not None and answer.is_final:
                 # An earlier try, without an answer, may have been accepted all the same.
                 return ("fail" if tries == 0 else "unknown"), None
-            if once or time.monotonic() > give_up_at:
+            if give_up or time.monotonic() > give_up_at:
                 return "unknown", None
-            pause = _PAUSES_S[min(tries, len(_PAUSES_S) - 1)]
-            await asyncio.sleep(pause * (0.5 + self._random.random()))
+            await self.caller.pause(tries)
             tries += 1
             self.log.sent_again += 1
 
-    async def _try(self, client: Client, request: bytes) -> Answer | None:
-        try:
-            answer = await client.send(request)
-        except (OSError, EOFError, ValueError, TimeoutError):
-            return None
-        if answer.status >= 500:
-            self.log.errors.append(
-                ServerError(
-                    time.monotonic(), answer.status, _code(answer), "retry-after" in answer.headers
-                )
-            )
-        elif answer.status >= 400:
-            named = f"{answer.status} {_code(answer)}"
-            self.log.refused[named] = self.log.refused.get(named, 0) + 1
-        return answer
 
-    def _is_final(self, answer: Answer) -> bool:
-        """409: an earlier try of this key is still being worked on."""
-        return 400 <= answer.status < 500 and answer.status not in (408, 409, 429)
-
-    def _request(self, key: str, payload: bytes) -> bytes:
-        body = b'{"event_name":"%b","payload":%b}' % (EVENT.encode(), payload)
-        head = (
-            f"POST /v1/apps/{APP}/trigger HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            f"Authorization: Bearer {self._api_key}\r\nContent-Type: application/json\r\n"
-            f'Idempotency-Key: "{key}"\r\nContent-Length: {len(body)}\r\n\r\n'
-        )
-        return head.encode("ascii") + body
+def _event_of(number: int) -> str:
+    if number % 12 == 0:
+        return HELD
+    return SAMPLED if number % 10 == 1 else PLAIN
 
 
-def _code(answer: Answer) -> str:
-    try:
-        return str(json.loads(answer.body)["code"])
-    except (ValueError, KeyError, TypeError):
-        return answer.body[:40].decode("latin-1")
+def _body(event_name: str, payload: bytes, ordering_key: str | None) -> bytes:
+    ordering = b"" if ordering_key is None else b',"ordering_key":"%b"' % ordering_key.encode()
+    return b'{"event_name":"%b"%b,"payload":%b}' % (event_name.encode(), ordering, payload)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from hookwright_benchmarks.kill_campaign.history import Pair, Publish, Receipt
 
 if TYPE_CHECKING:
-    from hookwright_benchmarks.faults.checker import Fault
+    from hookwright_benchmarks.faults.record import Fault
 
 _NEVER = float("inf")
 

@@ -17,6 +17,7 @@ from hookwright_benchmarks.kill_campaign.evidence import statuses, stored_messag
 from hookwright_benchmarks.kill_campaign.history import History, Kill, Verdict, judge
 from hookwright_benchmarks.kill_campaign.publishers import (
     APP,
+    OrderedPublisher,
     Publisher,
     RawPublisher,
     SdkPublisher,
@@ -27,6 +28,8 @@ from hookwright_benchmarks.kill_campaign.server import KILL_KINDS, KillKind, Ser
 from hookwright_benchmarks.kill_campaign.sink import Behaviour, Sink
 
 PER_SECOND = 30.0
+# One at a time they go slower than the others.
+_ORDERED_PER_SECOND = 5.0
 RESUME_LIMIT_S = 15.0
 
 BEHAVIOURS: Mapping[str, Behaviour] = {
@@ -35,16 +38,17 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "flaky": Behaviour(delay_s=(0.0, 0.05), failing=0.2),
 }
 _RETRIES = {"delays_seconds": [0.2, 0.5, 1, 2, 3, 5], "max_attempts": 30, "jitter": 0.5}
-_LOAD_S = 30.0
+_LOAD_S = 60.0
 _IN_FLIGHT = 3  # one of them could be answered in the very moment of the kill
-_DRAIN_S = 120.0
+_DRAIN_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`kills`: how many that hit work in flight; `during_start`: the share of restarts that are
     killed once more before they are ready (not counted); `per_second`: messages of each of 6
-    publishers; `load_s`: how long, at most, the load lasts between a start and the next kill."""
+    publishers, beside two whose messages have an order; `load_s`: how long, at most, the load lasts
+    between a start and the next kill."""
 
     kills: int
     seed: int
@@ -108,20 +112,30 @@ class Stage:
             for number, rate in enumerate([self.plan.per_second] * 3)
             for kind in (SdkPublisher, RawPublisher)
         ]
+        self.publishers += [
+            OrderedPublisher(f"ordered-{number}", self.server.base_url, self.server.api_key, rate)
+            for number, rate in enumerate([_ORDERED_PER_SECOND] * 2)
+        ]
 
-    def under_load(self) -> bool:
-        """Deliveries are being sent, and publishes wait for their answers."""
+    def under_load(self) -> int:
+        """How many publishes wait for their answers while deliveries are being sent, or 0."""
         slow = [
             endpoint
             for endpoint, _ in self.sink.in_flight()
             if self.plan.behaviours[endpoint].delay_s[0] > 0
         ]
-        return len(slow) >= _IN_FLIGHT and waiting(self.publishers) > 0
+        return waiting(self.publishers) if len(slow) >= _IN_FLIGHT else 0
 
     def kill(self, kind: KillKind) -> None:
         """Kill once work is in flight. TimeoutError when that does not come about."""
-        until(self.under_load, _LOAD_S, "no work in flight")
-        kill = Kill(time.monotonic(), kind, waiting(self.publishers))
+        publishing: list[int] = []
+
+        def loaded() -> int:
+            publishing.append(self.under_load())
+            return publishing[-1]
+
+        until(loaded, _LOAD_S, "no work in flight")
+        kill = Kill(time.monotonic(), kind, publishing[-1])
         self.server.kill(kind)
         self.kills.append(kill)
 
@@ -176,9 +190,9 @@ def run(folder: Path, plan: Plan, progress: Progress = lambda _done, _kind: None
             time.sleep(rng.uniform(0, plan.load_s))
             kind = rng.choice(KILL_KINDS)
             stage.kill(kind)
-            if rng.random() < plan.during_start:
+            if not stage.server.running and rng.random() < plan.during_start:
                 _kill_start(stage, rng)
-            restarts.append(stage.server.start())
+            restarts.append(stage.server.restart())
             progress(number + 1, kind)
         stage.drain()
         code = stage.server.stop()

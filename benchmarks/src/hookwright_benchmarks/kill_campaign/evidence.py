@@ -13,7 +13,8 @@ _ROWS = """
 SELECT m.id, m.endpoint_count, d.endpoint_id,
     (SELECT count(*) FROM attempts AS a
      WHERE a.delivery_id = d.id AND a.failure_reason = 'interrupted')
-FROM messages AS m LEFT JOIN deliveries AS d ON d.message_id = m.id ORDER BY m.id
+FROM messages AS m LEFT JOIN deliveries AS d ON d.message_id = m.id AND d.replay_of IS NULL
+ORDER BY m.id
 """
 
 

@@ -18,6 +18,7 @@ Pair = tuple[str, str]
 UNRECORDED_S = 2.0
 """An answered delivery is written down within this time; later a kill explains no duplicate."""
 _SKEW_S = 0.5
+_STALL_S = 30.0
 _SEEN_EARLY_S = 0.005
 
 
@@ -32,6 +33,9 @@ class Publish:
     sent_at: float = 0.0
     """When it was first sent; like `answered_at` only where recovery is judged."""
     answered_at: float = 0.0
+    ordering_key: str | None = None
+    """Those with the same one were accepted in the order in which the history holds them."""
+    event_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +70,27 @@ class StoredMessage:
     id: str
     endpoint_count: int
     interrupted: Mapping[str, int]
-    """Has one entry for each delivery row."""
+    """Has one entry for each delivery row that is no replay."""
+    event_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that happened; every message is meant for all `endpoints`."""
+    """All that happened; every message is meant for all `endpoints`, unless `routes` names those
+    of its event."""
 
     endpoints: tuple[str, ...]
     publishes: Sequence[Publish]
     receipts: Sequence[Receipt]
     kills: Sequence[Kill] = ()
     messages: Sequence[StoredMessage] = ()
+    routes: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    given_up: frozenset[Pair] = frozenset()
+    """Deliveries that may end without a receipt: nothing else was expected of their endpoint."""
+
+    def endpoints_of(self, event_name: str) -> Sequence[str]:
+        """Whom messages of this event are meant for."""
+        return self.routes.get(event_name, self.endpoints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +131,7 @@ FAULTS = (
     "partial_fan_outs",  # delivery rows are not those that the message promises
     "unexplained_duplicates",  # received again without a kill in between
     "not_resumed",  # in flight at a kill, never attempted again
+    "inversions",  # received after a later one with the same ordering key
     "not_marked",  # in flight at a kill, without an attempt row that says `interrupted`
 )
 
@@ -132,8 +146,9 @@ def judge(history: History) -> Verdict:
         **delivery_faults(history, by_pair),
         **receipt_faults(history),
         **_row_faults(history, hit),
-        "unexplained_duplicates": _unexplained(repeated, history.kills),
+        "unexplained_duplicates": _unexplained(repeated, history),
         "not_resumed": not_resumed,
+        "inversions": inversions(history),
     }
     counted = [kill for kill in history.kills if kill.counted]
     return Verdict(
@@ -179,20 +194,21 @@ def delivery_faults(
     history: History, by_pair: Mapping[Pair, Sequence[Receipt]]
 ) -> dict[str, list[str]]:
     """`lost`, `stranded` and `forgotten`."""
-    stored = {message.id for message in history.messages}
+    accounted = by_pair.keys() | history.given_up
+    stored = {message.id: message for message in history.messages}
     accepted = {p.message_id: p for p in history.publishes if p.outcome == "ok" and p.message_id}
     return {
         "lost": [
             f"{publish.key} ({message_id}) at {endpoint}"
             for message_id, publish in accepted.items()
-            for endpoint in history.endpoints
-            if (endpoint, message_id) not in by_pair
+            for endpoint in history.endpoints_of(publish.event_name)
+            if (endpoint, message_id) not in accounted
         ],
         "stranded": [
             f"{message_id} at {endpoint}"
             for message_id in sorted(stored - accepted.keys())
-            for endpoint in history.endpoints
-            if (endpoint, message_id) not in by_pair
+            for endpoint in history.endpoints_of(stored[message_id].event_name)
+            if (endpoint, message_id) not in accounted
         ],
         "forgotten": [
             f"{publish.key} ({message_id})"
@@ -225,12 +241,33 @@ def receipt_faults(history: History) -> dict[str, list[str]]:
     return faults
 
 
+def inversions(history: History) -> list[str]:
+    """Receipts, repeated ones too, that came after one of a later message of the same order."""
+    places = {
+        publish.key: (publish.ordering_key, place)
+        for place, publish in enumerate(history.publishes)
+        if publish.ordering_key is not None
+    }
+    furthest: dict[tuple[str, str], int] = {}
+    found: list[str] = []
+    for receipt in sorted(history.receipts, key=lambda r: r.at):
+        if receipt.key not in places:
+            continue
+        lane, place = places[receipt.key]
+        before = furthest.get((receipt.endpoint, lane), -1)
+        if place < before:
+            later = history.publishes[before].key
+            found.append(f"{receipt.key} after {later} at {receipt.endpoint}: {receipt.at:.3f}")
+        furthest[receipt.endpoint, lane] = max(place, before)
+    return found
+
+
 def partial_fan_outs(history: History) -> list[str]:
-    """Messages whose delivery rows are not one for each endpoint."""
-    wanted = set(history.endpoints)
+    """Messages whose delivery rows are not one for each endpoint that they are meant for."""
     return [
         f"{m.id}: promised {m.endpoint_count}, has {sorted(m.interrupted)}"
         for m in history.messages
+        for wanted in (set(history.endpoints_of(m.event_name)),)
         if set(m.interrupted) != wanted or m.endpoint_count != len(wanted)
     ]
 
@@ -296,12 +333,24 @@ def duplicates(by_pair: Mapping[Pair, Sequence[Receipt]]) -> Iterable[tuple[Rece
                 yield answered, after
 
 
-def _unexplained(repeated: Iterable[tuple[Receipt, Receipt]], kills: Sequence[Kill]) -> list[str]:
-    return [
-        f"{before.message_id} at {before.endpoint}: {before.at:.3f} and {after.at:.3f}"
-        for before, after in repeated
-        if not any(_explains(kill, before, after) for kill in kills)
-    ]
+def _unexplained(repeated: Iterable[tuple[Receipt, Receipt]], history: History) -> list[str]:
+    left = {
+        (endpoint, message.id): count
+        for message in history.messages
+        for endpoint, count in message.interrupted.items()
+    }
+    found: list[str] = []
+    for before, after in repeated:
+        pair = before.endpoint, before.message_id
+        left[pair] = left.get(pair, 0) - 1
+        if any(_explains(kill, before, after) for kill in history.kills):
+            continue
+        # On a machine that stalls, recording or the receiver may take longer than that; then the
+        # database says what a kill cut off.
+        between = any(before.at - _STALL_S <= kill.at <= after.at for kill in history.kills)
+        if not between or left[pair] < 0:
+            found.append(f"{pair[1]} at {pair[0]}: {before.at:.3f} and {after.at:.3f}")
+    return found
 
 
 def _explains(kill: Kill, before: Receipt, after: Receipt) -> bool:

@@ -8,14 +8,14 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 
-from hookwright import Hookwright
+from hookwright import UNSET, Hookwright
 from hookwright.errors import APIConnectionError, APIError, APIStatusError
 from hookwright_benchmarks.kill_campaign.history import Outcome, Publish
 from hookwright_benchmarks.kill_campaign.sink import json_digest, raw_digest
 
 APP = "kills"
 EVENT = "kill.tested"
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
 _PAUSE_S = 0.05
 _Answer = tuple[Outcome, str | None]
 
@@ -76,16 +76,25 @@ class SdkPublisher(Publisher):
     def publish(self, key: str) -> Publish:
         payload = {"key": key, "note": "smörgås \U0001f50f \u0001", "amount": 4900, "rate": 0.1}
         outcome, message_id = self._insist(key, payload)
-        return Publish(key, outcome, json_digest(payload), message_id)
+        return Publish(
+            key, outcome, json_digest(payload), message_id, ordering_key=self._ordering_key()
+        )
 
     def close(self) -> None:
         self._client.close()
+
+    def _ordering_key(self) -> str | None:
+        return None
 
     def _insist(self, key: str, payload: Mapping[str, object]) -> _Answer:
         while True:
             try:
                 accepted = self._client.trigger.send(
-                    APP, event_name=EVENT, payload=payload, idempotency_key=key
+                    APP,
+                    event_name=EVENT,
+                    payload=payload,
+                    idempotency_key=key,
+                    ordering_key=self._ordering_key() or UNSET,
                 )
             except APIStatusError as error:
                 if error.status_code < 500:
@@ -97,6 +106,13 @@ class SdkPublisher(Publisher):
             else:
                 return "ok", accepted.message_id
             threading.Event().wait(_PAUSE_S)
+
+
+class OrderedPublisher(SdkPublisher):
+    """Its messages go one at a time, in its order."""
+
+    def _ordering_key(self) -> str | None:
+        return self._name
 
 
 class RawPublisher(Publisher):

@@ -18,6 +18,7 @@ _MEANINGS = {
     "accepted_twice": "one idempotency key, several messages",
     "partial_fan_outs": "not the delivery rows that were promised",
     "unexplained_duplicates": "received again without a kill in between",
+    "inversions": "received after a later one of its ordering key",
     "not_resumed": "cut off by a kill, never sent again",
     "not_marked": "cut off by a kill, no attempt says `interrupted`",
 }
@@ -93,7 +94,7 @@ def _trials(result: Result, kind: str) -> int:
     verdict = result.verdict
     if kind in ("not_resumed", "not_marked"):
         return verdict.in_flight
-    if kind in ("unexpected", "corrupted", "unverified", "unexplained_duplicates"):
+    if kind in ("unexpected", "corrupted", "unverified", "unexplained_duplicates", "inversions"):
         return verdict.receipts
     if kind == "lost":
         return verdict.publishes["ok"] * len(result.plan.behaviours)

@@ -11,14 +11,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Literal
 
-KillKind = Literal["group", "worker", "parent"]
-KILL_KINDS: tuple[KillKind, ...] = ("group", "worker", "parent")
+from hookwright_benchmarks.processes import children
 
-_START_S = 60.0
-_END_S = 20.0
+KillKind = Literal["group", "worker", "parent", "engine"]
+KILL_KINDS: tuple[KillKind, ...] = ("group", "worker", "parent", "engine")
+
+_START_S = 120.0
+_END_S = 60.0
 _ENVIRONMENT = {
     "HOOKWRIGHT_ALLOW_HTTP": "1",
     "HOOKWRIGHT_ALLOW_PRIVATE_NETWORKS": "1",
@@ -63,6 +66,34 @@ class Server:
     def running(self) -> bool:
         return self._process is not None
 
+    @property
+    def engine_pids(self) -> list[int]:
+        """The process that delivers, when there is one."""
+        return children(self.worker_pid)
+
+    @property
+    def ready(self) -> bool:
+        """Whether all of it works."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=_END_S)
+        try:
+            connection.request("GET", "/health/ready")
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def restart(self) -> float:
+        """Wait for the end of the restart that a kill has made necessary; the seconds it took.
+
+        The engine is begun anew by the server itself. Raises NotStarted and TimeoutError.
+        """
+        if not self.running:
+            return self.start()
+        began = time.monotonic()
+        until(lambda: self.engine_pids and self.ready, _START_S, "the engine is not begun anew")
+        return time.monotonic() - began
+
     def start(self) -> float:
         """Start and wait until it answers; the seconds that took. Raises NotStarted."""
         began = time.monotonic()
@@ -99,8 +130,17 @@ class Server:
         return self._process
 
     def kill(self, kind: KillKind) -> None:
-        """SIGKILL the whole group, the worker or the parent, and wait until all of it is gone."""
+        """SIGKILL the whole group, the worker or the parent, and wait until all of it is gone.
+
+        Or the engine alone, which the others outlive.
+        """
         process = self._own()
+        if kind == "engine":
+            killed = self.engine_pids
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: self.engine_pids != killed, _END_S, "the engine is still there")
+            return
         if kind == "group":
             os.killpg(process.pid, signal.SIGKILL)
         else:
@@ -143,7 +183,7 @@ class Server:
         return code
 
     def _unlocked(self) -> bool:
-        """The worker has died too: it holds this lock."""
+        """The worker and the engine have died too: they hold this lock."""
         lock = self.database.with_name(self.database.name + ".lock")
         if not lock.exists():
             return True

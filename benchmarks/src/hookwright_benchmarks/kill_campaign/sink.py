@@ -12,24 +12,34 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any, Self, cast
+from typing import Any, Protocol, Self, cast
 
 import httptools
 import uvloop
 
-from hookwright.webhooks import Webhook, WebhookVerificationError
+from hookwright.webhooks import WebhookVerificationError
 from hookwright_benchmarks.kill_campaign.history import Pair, Receipt
 
 _OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-_FAILING = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nbusy"
+_FAILING = b"HTTP/1.1 %d Failing\r\ncontent-length: 4\r\n\r\nbusy"
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How an endpoint answers: after `delay_s` (from, to), and which share of answers is 503."""
+    """How an endpoint answers: after `delay_s` (from, to), and which share of answers is `status`
+    instead of 200."""
 
     delay_s: tuple[float, float] = (0.0, 0.0)
     failing: float = 0.0
+    status: int = 503
+
+
+class Verifier(Protocol):
+    """What an endpoint verifies its requests with."""
+
+    def verify(self, body: bytes, headers: Mapping[str, str]) -> Any:
+        """The event. Raises WebhookVerificationError."""
+        ...
 
 
 def raw_digest(payload: bytes) -> str:
@@ -48,7 +58,7 @@ class Sink:
 
     def __init__(self, behaviours: Mapping[str, Behaviour], seed: int) -> None:
         self.behaviours = dict(behaviours)
-        self.verifiers: dict[str, Webhook] = {}
+        self.verifiers: dict[str, Verifier] = {}
         self.random = random.Random(seed)
         self.done: list[Receipt] = []
         self.open: dict[int, Receipt] = {}
@@ -143,7 +153,7 @@ class _Connection(asyncio.Protocol):
         self._open = id(receipt)
         self._sink.open[self._open] = receipt
         behaviour, rng = self._sink.behaviours[endpoint], self._sink.random
-        answer = _FAILING if rng.random() < behaviour.failing else _OK
+        answer = _FAILING % behaviour.status if rng.random() < behaviour.failing else _OK
         delay_s = rng.uniform(*behaviour.delay_s)
         if delay_s:
             self._timer = self._loop.call_later(delay_s, self._answer, receipt, answer)

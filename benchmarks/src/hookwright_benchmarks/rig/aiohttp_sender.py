@@ -17,7 +17,7 @@ _KEPT = 4_096
 
 
 class AiohttpSender:
-    """See `delivery.loop.Sending`."""
+    """See `delivery.tools.Sending`."""
 
     def __init__(self) -> None:
         self._session = aiohttp.ClientSession(

@@ -10,7 +10,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from hookwright_benchmarks.rig.server import Place
-from hookwright_server.domain.signing import generate_secret
+from hookwright_server.domain.signing_keys import generate_secret
 from hookwright_server.domain.vault import Vault
 from hookwright_server.ids import Ids
 from hookwright_server.store import tables

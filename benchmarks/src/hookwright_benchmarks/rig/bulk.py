@@ -74,34 +74,37 @@ class Batch:
 
 def fill(place: Place, batches: Sequence[Batch]) -> None:
     """Write all batches, and let the planner know. Numbers must not overlap."""
+    forms = (_POSTGRES_ID, _POSTGRES_NUMBERS) if is_server(place) else (_SQLITE_ID, _SQLITE_NUMBERS)
+    statements = [statement for batch in batches for statement in _statements(batch, *forms)]
+    write(place, statements, is_history=not all(batch.pending for batch in batches))
+
+
+def write(place: Place, statements: Sequence[str], *, is_history: bool) -> None:
+    """Run the statements, in any order, and let the planner know.
+
+    On Postgres by two connections at a time; for a history, indexes are built when it is there.
+    """
     if is_server(place):
-        _fill_postgres(str(place), batches)
+        _write_postgres(str(place), statements, is_history=is_history)
         return
     with closing(sqlite3.connect(Path(place), isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -1000000")  # KiB; the indexes are written in place
-        for batch in batches:
-            for statement in _statements(batch, _SQLITE_ID, _SQLITE_NUMBERS):
-                connection.execute(statement)
+        for statement in statements:
+            connection.execute(statement)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _fill_postgres(place: str, batches: Sequence[Batch]) -> None:
-    """By two connections at a time. For a history, indexes are built when it is there."""
-    statements = [
-        statement
-        for batch in batches
-        for statement in _statements(batch, _POSTGRES_ID, _POSTGRES_NUMBERS)
-    ]
-    is_history = not all(batch.pending for batch in batches)
+def _write_postgres(place: str, statements: Sequence[str], *, is_history: bool) -> None:
     with psycopg.connect(place, autocommit=True) as connection:
         found = connection.execute(_INDEXES).fetchall() if is_history else []
         for name, _ in found:
             connection.execute(f"DROP INDEX {name}".encode())
         with ThreadPoolExecutor(_CONNECTIONS) as pool:
-            list(pool.map(partial(run, place), statements))
-            list(pool.map(partial(run, place), [definition for _, definition in found]))
-        connection.execute("VACUUM (ANALYZE, FREEZE) messages, deliveries")
+            for all_of_them in (statements, [definition for _, definition in found]):
+                parts = (all_of_them[start::_CONNECTIONS] for start in range(_CONNECTIONS))
+                list(pool.map(partial(_run_all, place), parts))
+        connection.execute("VACUUM (ANALYZE, FREEZE) messages, deliveries, message_tags, rollups")
         connection.execute("CHECKPOINT")  # what was written here is not the measured one's load
 
 
@@ -112,9 +115,14 @@ def delivery_id(created: int, number: int) -> str:
 
 def run(place: str, statement: str) -> None:
     """One statement on Postgres, however long it takes."""
+    _run_all(place, [statement])
+
+
+def _run_all(place: str, statements: Sequence[str]) -> None:
     with psycopg.connect(place, autocommit=True) as connection:
         connection.execute("SET synchronous_commit = off")
-        connection.execute(statement.encode())
+        for statement in statements:
+            connection.execute(statement.encode())
 
 
 def owner(place: Place, endpoint_id: str) -> tuple[str, str, str]:

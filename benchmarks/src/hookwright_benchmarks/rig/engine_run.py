@@ -32,6 +32,7 @@ from hookwright_server.delivery.prepare import Preparer
 from hookwright_server.delivery.recorder import Judge
 from hookwright_server.delivery.resolver import ThreadResolver
 from hookwright_server.delivery.sender import OutgoingRequest, Sender
+from hookwright_server.delivery.system_events import SystemEvents
 from hookwright_server.delivery.tls import outgoing_tls_context
 from hookwright_server.delivery.waker import MemoryWaker
 from hookwright_server.domain.contract import RETRY_PRESETS
@@ -115,11 +116,14 @@ def send_alone(order: Order) -> float:
 
 
 def _tools(backlog: Backlog, sender: str) -> Tools:
-    clock = SystemClock()
+    clock, policies = SystemClock(), RetryPolicies(RETRY_PRESETS)
+    system = SystemEvents(policies, clock, backlog.ids)
     return Tools(
-        outbox=Outbox(backlog.database, clock, backlog.ids, alone=not is_server(backlog.place)),
+        outbox=Outbox(
+            backlog.database, clock, backlog.ids, system, alone=not is_server(backlog.place)
+        ),
         preparer=Preparer(backlog.vault, clock, "0.1.0"),
-        judge=Judge(RetryPolicies(RETRY_PRESETS), clock, backlog.ids, random.random),
+        judge=Judge(policies, clock, backlog.ids, random.random),
         make_sender=_sender_of(sender, clock),
         waker=MemoryWaker(),
         clock=clock,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from hookwright_server import cli, wiring
+from hookwright_server import cli, embedded, production
 from hookwright_server.store import opening, postgres
 from hookwright_server.store.acceptance import Acceptance
 from hookwright_server.store.hot_sql import hot_sql
@@ -55,20 +55,22 @@ def _one_by_one(
     wake: Callable[[], None] = lambda: None,
     _limits: WriterLimits | None = None,
     meter: WriterMeter = SILENT,
+    *,
+    lock: int | None = None,
 ) -> SqliteDatabase:
-    return SqliteDatabase(path, wake, WriterLimits(group=1), meter)
+    return SqliteDatabase(path, wake, WriterLimits(group=1), meter, lock=lock)
 
 
 def api_app() -> Flask:
-    """`wiring.api_app` on such a database."""
+    """`production.api_app` on such a database."""
     postgres.__dict__["PostgresDatabase"] = OneByOne
-    return wiring.api_app()
+    return production.api_app()
 
 
 def worker_app() -> Flask:
-    """`wiring.worker_app` on such a database."""
+    """`embedded.worker_app` on such a database; only the engine groups."""
     opening.__dict__["SqliteDatabase"] = _one_by_one
-    return wiring.worker_app()
+    return embedded.worker_app()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The embedded server as its user runs it: `hookwright-server serve`, two processes, one file."""
+"""The embedded server as its user runs it: `hookwright-server serve`, one SQLite file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SETTINGS = {
 class Cost:
     """CPU seconds by kind of process: door (the parent), api, worker, postgres, redis.
 
-    The embedded form's worker holds the API too."""
+    The embedded form's worker is the process of its engine."""
 
     by_kind: Mapping[str, float]
 
@@ -138,11 +138,12 @@ class Embedded:
 
     @property
     def engines(self) -> Sequence[int]:
-        return [self._worker]
+        return children(self._api)
 
     def cost(self) -> Cost:
-        door, worker = cpu_seconds(self._child.pid), cpu_seconds(self._worker)
-        return Cost({"door": door, "worker": worker})
+        (engine,) = self.engines
+        processes = {"door": self._child.pid, "api": self._api, "worker": engine}
+        return Cost({kind: cpu_seconds(pid) for kind, pid in processes.items()})
 
     def new_key(self) -> str:
         found: list[str] = []
@@ -173,7 +174,7 @@ class Embedded:
             self.key = fact["live_key"]
 
     @property
-    def _worker(self) -> int:
+    def _api(self) -> int:
         return children(self._child.pid)[0]
 
     def __enter__(self) -> Self:

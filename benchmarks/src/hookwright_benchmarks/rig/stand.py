@@ -16,7 +16,7 @@ from hookwright_benchmarks.rig.server import Cost, Server, make_app
 
 ENDPOINTS_PER_MESSAGE = 2
 _APPS = 10
-_ARRIVAL_S = 20.0
+_ARRIVAL_S = 60.0
 _POLL_S = 0.02
 
 

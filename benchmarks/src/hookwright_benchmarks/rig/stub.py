@@ -24,6 +24,8 @@ def app(number: int) -> dict[str, Any]:
         "active": True,
         "retry_policy": None,
         "rate_limit_per_second": 100,
+        "retention_days": 30,
+        "event_type_policy": "open",
         "metadata": {"team": "payments"},
         "created_at": _INSTANT,
         "updated_at": _INSTANT,
@@ -36,6 +38,7 @@ ACCEPTED = {
     "delivery_ids": ["del_01JD7V00000000000000000001", "del_01JD7V00000000000000000002"],
     "endpoint_count": 2,
     "filtered_count": 0,
+    "dry_run": False,
 }
 PAGE = {"data": [app(number) for number in range(50)], "has_more": False, "next_cursor": None}
 

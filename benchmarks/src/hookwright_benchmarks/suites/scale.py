@@ -7,13 +7,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from statistics import median
 
-from hookwright_benchmarks.results import Row, Target, at_most
+from hookwright_benchmarks.results import Row, at_most
 from hookwright_benchmarks.rig import bulk, costs
 from hookwright_benchmarks.rig.backlog import ACCOUNT, Backlog
 from hookwright_benchmarks.rig.stand import Trial, stand
 from hookwright_benchmarks.suites.plan import Plan
+from hookwright_benchmarks.suites.reads import reads
+from hookwright_benchmarks.suites.turns import medians, row
 from hookwright_benchmarks.suites.writer import drop, noisy_backlog, store
 from hookwright_server.store.deliveries import DeliveryFilter
 
@@ -32,32 +33,9 @@ def scale(plan: Plan) -> Iterator[Row]:
     yield from _endpoints(plan)
     yield from _backlog(plan)
     yield from _history(plan)
+    yield from reads(plan)
     if plan.is_production:
         yield from _processes(plan)
-
-
-def _row(
-    plan: Plan,
-    promise: str,
-    unit: str,
-    values: list[float],
-    target: Target | None = None,
-    note: str = "",
-) -> Row:
-    return Row(f"scale-{plan.back_end}", promise, unit, tuple(values), target, note)
-
-
-def _medians(plan: Plan, measures: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
-    """One median a run for each measure; they take turns."""
-    runs = defaultdict[str, list[float]](list)
-    for _ in range(plan.runs):
-        took = defaultdict[str, list[float]](list)
-        for _ in range(plan.of(20, 3)):
-            for name, measure in measures.items():
-                took[name].append(measure())
-        for name, values in took.items():
-            runs[name].append(median(values))
-    return runs
 
 
 def _endpoints(plan: Plan) -> Iterator[Row]:
@@ -73,11 +51,11 @@ def _endpoints(plan: Plan) -> Iterator[Row]:
         costs.begin_session(backlog.database)
         look = partial(costs.undone_ms, backlog.database, costs.look)
         claim = partial(costs.undone_ms, backlog.database, costs.fair_claim)
-        found = _medians(plan, {"look": look, "claim": claim})
+        found = medians(plan, {"look": look, "claim": claim})
         backlog.close()
         drop(plan, backlog.place)
-        yield _row(plan, f"finding who waits, {count:,} endpoints", unit, found["look"])
-        yield _row(plan, f"claim of 500 at most, {count:,} endpoints", unit, found["claim"])
+        yield row(plan, f"finding who waits, {count:,} endpoints", unit, found["look"])
+        yield row(plan, f"claim of 500 at most, {count:,} endpoints", unit, found["claim"])
 
 
 def _backlog(plan: Plan) -> Iterator[Row]:
@@ -86,10 +64,10 @@ def _backlog(plan: Plan) -> Iterator[Row]:
         plan.say(f"scale: {rows:,} pending deliveries")
         backlog = noisy_backlog(plan, rows)
         claim = partial(costs.undone_ms, backlog.database, costs.fair_claim, costs.CLAIM)
-        found = _medians(plan, {"claim": claim})
+        found = medians(plan, {"claim": claim})
         backlog.close()
         drop(plan, backlog.place)
-        yield _row(plan, f"claim of 500, {rows:,} pending", unit, found["claim"])
+        yield row(plan, f"claim of 500, {rows:,} pending", unit, found["claim"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +120,7 @@ def _history(plan: Plan) -> Iterator[Row]:
         **both(lambda past: _page_ms(past, DeliveryFilter(endpoint_id=past.busy[7])), "endpoint"),
         **both(lambda past: _page_ms(past, DeliveryFilter(), past.middle), "middle"),
     }
-    found = _medians(plan, measures)
+    found = medians(plan, measures)
     for each in (large.backlog, small.backlog, empty):
         each.close()
         drop(plan, each.place)
@@ -175,8 +153,8 @@ def _history_rows(plan: Plan, found: Mapping[str, list[float]], rows: int) -> It
     ):
         large, small = found[f"{name} large"], found[f"{name} small"]
         ratios = [a / b for a, b in zip(large, small, strict=True)]
-        yield _row(plan, promise, "ratio", ratios, target)
-        yield _row(plan, f"the larger of these: {name}", unit, large)
+        yield row(plan, promise, "ratio", ratios, target)
+        yield row(plan, f"the larger of these: {name}", unit, large)
 
 
 def _processes(plan: Plan) -> Iterator[Row]:
@@ -203,9 +181,9 @@ def _processes(plan: Plan) -> Iterator[Row]:
                 wal.append(written / max(1, trial.accepted) / 1000)
     for (processes, workers), made in trials.items():
         form = f"{processes} API, {workers} worker"
-        yield _row(plan, f"{form}: accepted", "1/s", [each.accepted_per_s for each in made])
-        yield _row(plan, f"{form}: delivered", "1/s", [each.delivered_per_s for each in made])
+        yield row(plan, f"{form}: accepted", "1/s", [each.accepted_per_s for each in made])
+        yield row(plan, f"{form}: delivered", "1/s", [each.delivered_per_s for each in made])
         for kind in made[0].cost.by_kind:
             values = [each.micros_per_message[kind] for each in made]
-            yield _row(plan, f"{form}: CPU of {kind} a message", "µs", values)
-    yield _row(plan, "log (WAL) a message, with 2 deliveries", "KB", wal)
+            yield row(plan, f"{form}: CPU of {kind} a message", "µs", values)
+    yield row(plan, "log (WAL) a message, with 2 deliveries", "KB", wal)

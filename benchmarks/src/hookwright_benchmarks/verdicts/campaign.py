@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from hookwright_benchmarks.rig.wsgi import Answer
 from hookwright_benchmarks.verdicts.requests import Generator, Request
-from hookwright_benchmarks.verdicts.twins import Answer
 
 _MOST_SHOWN = 20
 

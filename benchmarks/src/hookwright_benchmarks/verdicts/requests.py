@@ -26,9 +26,18 @@ _OPERATIONS = tuple(
 )
 _WITH_BODY = tuple(operation for operation in _OPERATIONS if operation.request_model is not None)
 # How many names of a kind are remembered.
-_FEW = {"app_slug": 1, "endpoint_id": 3, "message_id": 5, "delivery_id": 5, "key_id": 3}
+_FEW = {
+    "app_slug": 1,
+    "endpoint_id": 3,
+    "message_id": 5,
+    "delivery_id": 5,
+    "key_id": 3,
+    "event_type_id": 3,
+}
 # Deleting too much would leave nothing to be asked about.
-_RARE = frozenset({"apps.delete", "endpoints.delete", "api_keys.delete", "api_keys.rotate"})
+_RARE = frozenset(
+    {"apps.delete", "endpoints.delete", "api_keys.delete", "api_keys.rotate", "event_types.delete"}
+)
 
 _PATH_PARTS = (
     *("-", "no-such", "A" * 255, "A" * 256, "%00", "a%00b", "%ff", "%ed%a0%80", "..", "%2e%2e"),
@@ -70,6 +79,25 @@ _PLAUSIBLE: dict[str, tuple[str, ...]] = {
     "retention_days": ("1", "30", "0"),
     "active": ("true", "true", "false"),
     "release": ("true", "false"),
+    "event_type_policy": ('"open"', '"open"', '"registered"'),
+    "schema": ("null", "{}", '{"properties":{"n":{"maximum":1}}}', '{"$ref":"x"}', '{"type":1}'),
+    "example_payload": ("null", '{"n":1.50}', '{"n":2}'),
+    "group": ('"orders"', "null", '""'),
+    "archived": ("true", "false", "false"),
+    "filter_rules": (
+        '{"payload.n":{"$gte":1.50}}',
+        '{"$or":[{"payload.s":"x"},{"context.a":{"$exists":false}}]}',
+        '{"payload..a":1}',
+        "null",
+        "{}",
+    ),
+    "filter_context": ("{}", '{"a":1}', "null"),
+    "transformation": (
+        '{"mappings":[{"from":"payload.n","to":"a.b"},{"from":"payload","to":"all"}]}',
+        '{"mappings":[{"from":"body","to":"a"}]}',
+        '{"mappings":[]}',
+        "null",
+    ),
 }
 
 
@@ -105,6 +133,7 @@ class Generator:
             "apps.create": ("app_slug", "slug"),
             "apps.get_or_create": ("app_slug", "slug"),
             "endpoints.create": ("endpoint_id", "id"),
+            "event_types.create": ("event_type_id", "id"),
         }
         if operation_id in kinds:
             kind, member = kinds[operation_id]

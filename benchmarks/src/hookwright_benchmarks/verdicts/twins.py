@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 from unittest import mock
-from urllib.parse import unquote_to_bytes
 
+from hookwright_benchmarks.rig.wsgi import Answer, WsgiApp, call
 from hookwright_benchmarks.verdicts.requests import Request
 from hookwright_server import wiring
 from hookwright_server.ids import Ids
@@ -22,8 +21,6 @@ from hookwright_server.settings import PostgresUrl, Settings
 if TYPE_CHECKING:
     from hookwright_server.clock import Clock
     from hookwright_server.services.parts import Parts
-
-WsgiApp = Callable[..., Any]
 
 _BEGIN_MS = 1_800_000_000_000
 _KEY = "k1:" + "A" * 43 + "="
@@ -52,15 +49,6 @@ class Dice:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server said."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Twin:
     """One of the servers."""
 
@@ -70,7 +58,8 @@ class Twin:
 
     def answer(self, request: Request) -> Answer:
         self.dice.at(request.number)
-        return _call(self.app, request, self.key)
+        body = request.body or b""
+        return call(self.app, self.key, request.method, request.target, request.headers, body)
 
 
 @contextmanager
@@ -101,7 +90,7 @@ def _twin(database: Path | PostgresUrl, seed: int) -> Generator[Twin]:
         service = Accounts(dice, ids, ApiKeys(dice, ids, dice.draw))
         account = opened.write(lambda tx: service.create(tx, "owner"))
     with (
-        mock.patch.object(wiring, "_parts", _with_dice(dice)),
+        mock.patch.object(wiring, "make_parts", _with_dice(dice)),
         mock.patch.object(wiring, "SteadyClock", return_value=dice),  # it names requests
     ):
         server = wiring.build(settings)
@@ -112,52 +101,11 @@ def _twin(database: Path | PostgresUrl, seed: int) -> Generator[Twin]:
 
 
 def _with_dice(dice: Dice) -> Any:
-    usual: Any = getattr(wiring, "_parts")  # noqa: B009 - private, and only this needs it
+    usual = wiring.make_parts
 
     def parts(settings: Settings, clock: Clock) -> Parts:
-        made: Parts = usual(settings, clock)
-        return replace(made, clock=dice, ids=Ids(dice.draw), random_bytes=dice.draw)
+        return replace(
+            usual(settings, clock), clock=dice, ids=Ids(dice.draw), random_bytes=dice.draw
+        )
 
     return parts
-
-
-def _call(app: WsgiApp, request: Request, key: str) -> Answer:
-    path, _, query = request.target.partition("?")
-    body = request.body or b""
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "QUERY_STRING": query,
-        "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_HOST": "127.0.0.1",
-        "HTTP_AUTHORIZATION": f"Bearer {key}",
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": io.StringIO(),
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    for name, text in request.headers.items():
-        variable = name.upper().replace("-", "_")
-        environ[variable if variable == "CONTENT_TYPE" else f"HTTP_{variable}"] = text
-    started: list[tuple[str, list[tuple[str, str]]]] = []
-
-    def start(status: str, head: list[tuple[str, str]], _error: object = None) -> None:
-        started.append((status, head))
-
-    chunks = app(environ, start)
-    try:
-        content = b"".join(chunks)
-    finally:
-        close = getattr(chunks, "close", None)
-        if close is not None:
-            close()
-    status, head = started[0]
-    headers = tuple(sorted((name.lower(), text) for name, text in head))
-    return Answer(int(status[:3]), headers, content)

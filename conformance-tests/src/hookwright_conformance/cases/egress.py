@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from hookwright_conformance.case import case
-from hookwright_conformance.errors import require_equal
+from hookwright_conformance.cases.signing import require_genuine
+from hookwright_conformance.certificates import Flavour
+from hookwright_conformance.errors import require, require_equal
+from hookwright_conformance.received import Listener, Received
 from hookwright_conformance.world import World
 
 BLOCKED = (
@@ -52,7 +57,12 @@ def _require_refused(world: World, app: str, endpoint: str, url: str) -> None:
         require_equal((422, "url_not_allowed"), seen, f"{name} with {url!r}")
 
 
-@case(id="egress.blocked-addresses-are-refused", requirement="EGRESS-1", profile="ssrf")
+@case(
+    id="egress.blocked-addresses-are-refused",
+    requirement="EGRESS-1",
+    profile="ssrf",
+    kills=["takes-any-url"],
+)
 def blocked_addresses_are_refused(world: World) -> None:
     """Private, link-local, metadata and embedded addresses are 422 on create and update."""
     app, hook = world.app(), world.hook()
@@ -61,7 +71,12 @@ def blocked_addresses_are_refused(world: World) -> None:
         _require_refused(world, app, endpoint, f"http://{host}/hook")
 
 
-@case(id="egress.odd-spellings-are-refused", requirement="EGRESS-2", profile="ssrf")
+@case(
+    id="egress.odd-spellings-are-refused",
+    requirement="EGRESS-2",
+    profile="ssrf",
+    kills=["takes-any-url"],
+)
 def odd_spellings_are_refused(world: World) -> None:
     """Other spellings of the receiver's own machine are 422, and the canary stays alone."""
     app, hook = world.app(), world.hook()
@@ -73,7 +88,12 @@ def odd_spellings_are_refused(world: World) -> None:
     require_equal([], canary.visits, "connections to the canary")
 
 
-@case(id="egress.other-schemes-are-refused", requirement="EGRESS-7", profile="ssrf")
+@case(
+    id="egress.other-schemes-are-refused",
+    requirement="EGRESS-7",
+    profile="ssrf",
+    kills=["takes-any-url"],
+)
 def other_schemes_are_refused(world: World) -> None:
     """ftp, file, gopher, javascript and relative URLs are 422."""
     app, hook = world.app(), world.hook()
@@ -86,3 +106,82 @@ def other_schemes_are_refused(world: World) -> None:
     )
     for url in (*schemes, "//example.com/", "/path", "http:///path", "https:example.com"):
         _require_refused(world, app, endpoint, url)
+
+
+@case(
+    id="egress.untrusted-certificates-are-refused",
+    requirement="EGRESS-5",
+    profile="ssrf",
+    kills=["verifies-no-certificate"],
+)
+def untrusted_certificates_are_refused(world: World) -> None:
+    """Self-signed, expired, for another host, of an unknown authority: tls_error, no request."""
+    _require_disbelieved(world, "self_signed", "expired", "wrong_host", "unknown_authority")
+
+
+def _require_disbelieved(world: World, *flavours: Flavour) -> None:
+    app, hook = world.app(), world.hook()
+    for flavour in flavours:
+        fields = {"url": hook.on(flavour), "retry_policy": {"preset": "none"}}
+        world.endpoint(app, hook, **fields)
+    reasons: list[object] = []
+    for delivery_id in world.publish(app)["delivery_ids"]:
+        world.finished(app, delivery_id, "dead_letter")
+        reasons += [one["failure_reason"] for one in world.attempts(app, delivery_id)]
+
+    require_equal(["tls_error"] * len(flavours), reasons, f"failure reasons for {flavours}")
+    require_equal(0, len(hook.requests), "requests")
+
+
+@case(
+    id="egress.trust-ends-with-time-and-host",
+    requirement="EGRESS-5",
+    profile="ssrf",
+    kills=["forgets-whose-certificate-it-is", "forgets-when-certificates-end"],
+    needs="receiver.tls",
+)
+def trust_ends_with_time_and_host(world: World) -> None:
+    """Of the trusted authority, but expired, or for another host: tls_error, no request."""
+    _require_disbelieved(world, "expired", "wrong_host")
+
+
+def _require_delivered(world: World, listener: Listener) -> Received:
+    """The request of a delivery to that listener, signed and with its address as `Host`."""
+    app, hook = world.app(), world.hook()
+    url = hook.on(listener)
+    endpoint = world.endpoint(app, hook, url=url)
+    delivery = world.publish(app, {"n": 1})["delivery_ids"][0]
+    world.finished(app, delivery, "delivered")
+    (request,) = hook.requests
+
+    require_equal(listener, request.listener, "where it arrived")
+    require_equal([urlsplit(url).netloc], request.values("host"), "Host")
+    require_genuine(request, endpoint["signing_secret"])
+    return request
+
+
+@case(
+    id="egress.trusted-certificates-are-accepted",
+    requirement="EGRESS-8",
+    profile="ssrf",
+    kills=["trusts-no-authority"],
+    needs="receiver.tls",
+)
+def trusted_certificates_are_accepted(world: World) -> None:
+    """To a certificate of the trusted authority an event is delivered over TLS 1.2 or newer."""
+    request = _require_delivered(world, "good")
+
+    modern = request.tls in ("TLSv1.2", "TLSv1.3")
+    require(modern, "version of TLS", "TLSv1.2 or TLSv1.3", request.tls)
+
+
+@case(
+    id="egress.ipv6-addresses-are-called",
+    requirement="EGRESS-9",
+    profile="ssrf",
+    kills=["writes-ipv6-hosts-bare"],
+    needs="receiver.ipv6",
+)
+def ipv6_addresses_are_called(world: World) -> None:
+    """To an allowed IPv6 address an event is delivered, and `Host` has the brackets."""
+    _require_delivered(world, "http6")

@@ -69,7 +69,12 @@ def responses_carry_a_request_id(world: World) -> None:
     require_equal(len(ids), len(set(ids)), "number of different request ids")
 
 
-@case(id="errors.trace-id-becomes-the-request-id", requirement="ERROR-3", profile="core")
+@case(
+    id="errors.trace-id-becomes-the-request-id",
+    requirement="ERROR-3",
+    profile="core",
+    kills=["names-requests-itself"],
+)
 def trace_id_becomes_the_request_id(world: World) -> None:
     """A valid traceparent names the request; an invalid one does not."""
     trace = secrets.token_hex(16)
@@ -118,6 +123,7 @@ def wrong_method_lists_the_right_ones(world: World) -> None:
     id="errors.other-media-types-are-refused",
     requirement="ERROR-6",
     profile="core",
+    kills=["reads-any-media-type"],
 )
 def other_media_types_are_refused(world: World) -> None:
     """A body declared as text, as a form, or not at all is 415."""
@@ -133,6 +139,7 @@ def other_media_types_are_refused(world: World) -> None:
     id="errors.json-is-judged-strictly",
     requirement="ERROR-7",
     profile="core",
+    kills=["takes-nan-for-a-number"],
 )
 def json_is_judged_strictly(world: World) -> None:
     """Broken and ambiguous JSON is 400 and publishes nothing."""
@@ -150,6 +157,7 @@ def json_is_judged_strictly(world: World) -> None:
     id="errors.broken-rules-are-pointed-at",
     requirement="ERROR-8",
     profile="core",
+    kills=["points-at-nothing"],
 )
 def broken_rules_are_pointed_at(world: World) -> None:
     """Unknown members and parameters and bad values are 400 with a pointer to each."""
@@ -174,6 +182,7 @@ def broken_rules_are_pointed_at(world: World) -> None:
     id="errors.oversized-bodies-are-refused",
     requirement="ERROR-9",
     profile="core",
+    kills=["takes-payloads-of-any-length"],
 )
 def oversized_bodies_are_refused(world: World) -> None:
     """A payload of 256 KiB is accepted, one byte more is 413, and so is a body far too long."""
@@ -189,7 +198,12 @@ def oversized_bodies_are_refused(world: World) -> None:
         require_problem(response, 413, "payload_too_large", f"{size} bytes")
 
 
-@case(id="errors.malformed-http-is-a-problem", requirement="ERROR-10", profile="core")
+@case(
+    id="errors.malformed-http-is-a-problem",
+    requirement="ERROR-10",
+    profile="core",
+    kills=["malformed-http-is-a-500"],
+)
 def malformed_http_is_a_problem(world: World) -> None:
     """Messages that break HTTP get 400 as a problem or a closed connection."""
     for name, data in MALFORMED_HTTP.items():
@@ -203,6 +217,7 @@ def malformed_http_is_a_problem(world: World) -> None:
     id="errors.taken-slug-is-a-conflict",
     requirement="ERROR-11",
     profile="core",
+    kills=["hands-out-taken-slugs"],
 )
 def taken_slug_is_a_conflict(world: World) -> None:
     """A second app with the same slug is 409; get_or_create returns the first."""
@@ -214,7 +229,12 @@ def taken_slug_is_a_conflict(world: World) -> None:
     require_equal(("First", False), (found["name"], found["created"]), "name, created")
 
 
-@case(id="errors.nothing-is-a-500", requirement="ERROR-12", profile="core")
+@case(
+    id="errors.nothing-is-a-500",
+    requirement="ERROR-12",
+    profile="core",
+    kills=["breaks-on-nul"],
+)
 def nothing_is_a_500(world: World) -> None:
     """Odd ids, numbers and texts in every place get a 4xx."""
     app = world.app()
@@ -233,7 +253,12 @@ def nothing_is_a_500(world: World) -> None:
             require(handled, f"status for {value[:20]!r}", "no 5xx", response.status)
 
 
-@case(id="errors.oversized-heads-are-refused", requirement="ERROR-14", profile="core")
+@case(
+    id="errors.oversized-heads-are-refused",
+    requirement="ERROR-14",
+    profile="core",
+    kills=["malformed-http-is-a-500"],
+)
 def oversized_heads_are_refused(world: World) -> None:
     """A target of 9 KB is 414; 200 header fields, or one of 40 KB, are 431."""
     long = world.api.send(Request("GET", "/v1/apps?cursor=" + "x" * 9_000, {}))
@@ -243,3 +268,46 @@ def oversized_heads_are_refused(world: World) -> None:
     require_problem(long, 414, "uri_too_long", "a long target")
     require_problem(many, 431, "headers_too_large", "many fields")
     require_problem(large, 431, "headers_too_large", "a large field")
+
+
+@case(
+    id="errors.stalled-request-ends",
+    requirement="ERROR-16",
+    profile="limits",
+    kills=["a-stalled-client-is-malformed"],
+)
+def stalled_request_ends(world: World) -> None:
+    """Half a head, then silence: 408 request_timeout or a closed connection."""
+    response = world.api.send_bytes(b"POST /v1/apps HTTP/1.1\r\nHost: x\r\nContent-Type: appli")
+
+    if response is not None:
+        require_problem(response, 408, "request_timeout", "half a head")
+
+
+@case(
+    id="errors.every-answer-is-documented",
+    requirement="ERROR-13",
+    profile="core",
+    kills=["shows-attempts-without-latency"],
+)
+def every_answer_is_documented(world: World) -> None:
+    """What an app consists of, read in every way, has the documented form."""
+    app, hook = world.app(), world.hook()
+    endpoint = world.endpoint(app, hook, events=["case.event"], headers={"X-Mine": "1"})
+    accepted = world.publish(app, {"n": 1}, event_id="one")
+    delivery, message = accepted["delivery_ids"][0], accepted["message_id"]
+    world.finished(app, delivery, "delivered")
+    read: list[tuple[str, tuple[str, ...]]] = [
+        ("apps.list", ()),
+        ("apps.get", (app,)),
+        ("endpoints.list", (app,)),
+        ("endpoints.get", (app, endpoint["id"])),
+        ("messages.list", (app,)),
+        ("messages.get", (app, message)),
+        ("deliveries.list", (app,)),
+        ("deliveries.get", (app, delivery)),
+        ("deliveries.list_attempts", (app, delivery)),
+    ]
+
+    for operation, path in read:
+        world.api.call(operation, *path, expect=200)

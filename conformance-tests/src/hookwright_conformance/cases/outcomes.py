@@ -21,7 +21,12 @@ QUIET = 1.0
 """For so long nothing may come where nothing should: well beyond the longest wait of `QUICK`."""
 
 
-@case(id="outcomes.any-2xx-is-delivered", requirement="OUTCOME-1", profile="core")
+@case(
+    id="outcomes.any-2xx-is-delivered",
+    requirement="OUTCOME-1",
+    profile="core",
+    kills=["knows-200-alone"],
+)
 def any_2xx_is_delivered(world: World) -> None:
     """200, 201, 202, 204 and an unassigned 299 all deliver, in one attempt."""
     app, codes = world.app(), (200, 201, 202, 204, 299)
@@ -63,7 +68,7 @@ def client_error_fails_at_once(world: World) -> None:
     id="outcomes.temporary-errors-are-retried",
     requirement="OUTCOME-3",
     profile="core",
-    kills=["never-retries-5xx"],
+    kills=["never-retries-5xx", "never-retries-429"],
 )
 def temporary_errors_are_retried(world: World) -> None:
     """408, 409, 425, 429, 500 and 503 are followed by a second attempt, which delivers."""
@@ -158,7 +163,12 @@ def broken_answers_are_retried(world: World) -> None:
         require(reason in allowed, "failure reason of attempt 1", " or ".join(allowed), reason)
 
 
-@case(id="outcomes.long-body-is-cut-not-punished", requirement="OUTCOME-8", profile="core")
+@case(
+    id="outcomes.long-body-is-cut-not-punished",
+    requirement="OUTCOME-8",
+    profile="core",
+    kills=["reads-all-of-an-answer"],
+)
 def long_body_is_cut_not_punished(world: World) -> None:
     """A 200 with 50 MB is delivered; 4 KiB of it are kept."""
     app, hook = world.app(), world.hook(large_body())
@@ -177,7 +187,7 @@ def long_body_is_cut_not_punished(world: World) -> None:
     id="outcomes.attempts-are-listed",
     requirement="OUTCOME-9",
     profile="core",
-    kills=["never-retries-5xx"],
+    kills=["never-retries-5xx", "shows-answers-of-others"],
 )
 def attempts_are_listed(world: World) -> None:
     """Each attempt shows number, status, reason, code, latency, answer and the headers it sent."""
@@ -209,22 +219,30 @@ def attempts_are_listed(world: World) -> None:
             require_equal(request.header(name), sent.get(name), f"recorded {name}")
 
 
-@case(id="outcomes.client-errors-are-retried-on-request", requirement="OUTCOME-10", profile="core")
+@case(
+    id="outcomes.client-errors-are-retried-on-request",
+    requirement="OUTCOME-10",
+    profile="core",
+    kills=["never-retries-client-errors"],
+)
 def client_errors_are_retried_on_request(world: World) -> None:
     """With retry_client_errors a 404 is retried, a 410 is not."""
     app, policy = world.app(), {"delays_seconds": [0.2], "jitter": 0, "retry_client_errors": True}
     missing, ended = world.hook(status(404), status(200)), world.hook(gone())
     endpoints = [world.endpoint(app, hook, retry_policy=policy) for hook in (missing, ended)]
-    accepted = world.publish(app)
-    found = [world.delivery(app, one) for one in accepted["delivery_ids"]]
-    by_endpoint = {one["endpoint_id"]: one["id"] for one in found}
+    retried, failed = world.deliveries_to(app, world.publish(app), *endpoints)
 
-    world.finished(app, by_endpoint[endpoints[0]["id"]], "delivered")
-    world.finished(app, by_endpoint[endpoints[1]["id"]], "failed")
+    world.finished(app, retried, "delivered")
+    world.finished(app, failed, "failed")
     require_equal((2, 1), (len(missing.requests), len(ended.requests)), "requests")
 
 
-@case(id="outcomes.many-headers-do-no-harm", requirement="OUTCOME-11", profile="core")
+@case(
+    id="outcomes.many-headers-do-no-harm",
+    requirement="OUTCOME-11",
+    profile="core",
+    kills=["calls-a-long-head-a-timeout"],
+)
 def many_headers_do_no_harm(world: World) -> None:
     """An answer with 2,000 header fields ends in an attempt, not in a lost delivery."""
     app, hook = world.app(), world.hook(many_headers(), status(200))

@@ -12,14 +12,15 @@ from typing import Any
 
 from hookwright_conformance.answers import Answer, reset, retry_after, status
 from hookwright_conformance.case import case
-from hookwright_conformance.errors import require, require_equal
+from hookwright_conformance.errors import Unmet, require, require_equal
 from hookwright_conformance.receiver import Received
-from hookwright_conformance.world import QUICK, World, instant
+from hookwright_conformance.world import QUICK, Document, World, instant
 
 RESOLUTION = 0.001
 """The API's times are milliseconds, so a planned time is known no better than this."""
 
-DAY = 86_400.0
+HOUR, DAY = 3_600.0, 86_400.0
+HOURLY = {"delays_seconds": [HOUR], "jitter": 0}
 
 
 def waits(requests: list[Received]) -> list[float]:
@@ -32,10 +33,17 @@ def planned_wait(world: World, app: str, delivery_id: str) -> tuple[float, float
     delivery = world.attempted(app, delivery_id, 1)
     seen = (delivery["status"], delivery["attempt_count"])
     require_equal(("pending", 1), seen, "status and attempts while the second one is planned")
-    (attempt,) = world.attempts(app, delivery_id)
-    began, due = instant(attempt["created_at"]), instant(delivery["next_attempt_at"])
+    first, *_ = world.attempts(app, delivery_id)
+    began, due = instant(first["created_at"]), instant(delivery["next_attempt_at"])
     longest = (due - began).total_seconds()
-    return longest - attempt["latency_ms"] / 1000, longest
+    return longest - first["latency_ms"] / 1000, longest
+
+
+def require_planned(world: World, app: str, delivery_id: str, wait: float) -> None:
+    """Raise Unmet unless the second attempt is planned for `wait` seconds after the first one."""
+    shortest, longest = planned_wait(world, app, delivery_id)
+    planned = shortest <= wait + world.slack and longest >= wait
+    require(planned, "planned wait", f"{wait:g} s", f"{shortest:.1f} to {longest:.1f} s")
 
 
 @case(
@@ -45,12 +53,15 @@ def planned_wait(world: World, app: str, delivery_id: str) -> tuple[float, float
     kills=["retries-too-early", "never-retries-5xx"],
 )
 def never_early(world: World) -> None:
-    """Ten deliveries with waits of 0.4 s and 0.7 s: no request comes before its time."""
+    """Ten deliveries with waits of 0.4 s and 0.7 s: none comes early; an hour is planned as one."""
     app, hooks = world.app(), [world.hook(status(500)) for _ in range(10)]
     delays = [0.4, 0.7]
     for hook in hooks:
         world.endpoint(app, hook, retry_policy={"delays_seconds": delays, "jitter": 0})
     world.publish(app)
+    later = world.app()
+    world.endpoint(later, world.hook(status(500)), retry_policy=HOURLY)
+    require_planned(world, later, world.publish(later)["delivery_ids"][0], HOUR)
 
     for hook in hooks:
         for wait, delay in zip(waits(hook.wait_for(3, world.patience)), delays, strict=True):
@@ -83,6 +94,9 @@ def planned_attempts_come_in_time(world: World) -> None:
 )
 def connection_reset_is_retried(world: World) -> None:
     """A reset after the request and a reset in the middle of it are retried on the schedule."""
+    later = world.app()
+    world.endpoint(later, world.hook(reset()), retry_policy=HOURLY)
+    require_planned(world, later, world.publish(later)["delivery_ids"][0], HOUR)
     app, hook = world.app(), world.hook(reset(), reset(reads_body=False), status(200))
     world.endpoint(app, hook)
     accepted = world.publish(app, {"long": "x" * 100_000})
@@ -99,7 +113,7 @@ def connection_reset_is_retried(world: World) -> None:
     id="retries.end-in-dead-letter",
     requirement="RETRY-4",
     profile="retries",
-    kills=["never-retries-5xx"],
+    kills=["never-retries-5xx", "never-gives-up"],
 )
 def end_in_dead_letter(world: World) -> None:
     """Two waits mean three attempts, then dead_letter and silence."""
@@ -120,7 +134,12 @@ def end_in_dead_letter(world: World) -> None:
     kills=["ignores-retry-after", "never-retries-5xx", "retries-too-early"],
 )
 def retry_after_seconds_delays(world: World) -> None:
-    """429 and 503 with Retry-After: 2 wait two seconds instead of 0.2."""
+    """429 and 503 with Retry-After wait two seconds, or an hour, instead of 0.2 seconds."""
+    later = world.app()
+    for code in (429, 503):
+        world.endpoint(later, world.hook(retry_after(code, int(HOUR))))
+    for delivery_id in world.publish(later)["delivery_ids"]:
+        require_planned(world, later, delivery_id, HOUR)
     app = world.app()
     hooks = [world.hook(retry_after(code, 2), status(200)) for code in (429, 503)]
     for hook in hooks:
@@ -139,14 +158,19 @@ def retry_after_seconds_delays(world: World) -> None:
     kills=["ignores-retry-after", "never-retries-5xx"],
 )
 def retry_after_date_delays(world: World) -> None:
-    """503 with a date three seconds ahead: the next request comes no sooner than that date."""
+    """503 with a date by the target's clock: nothing comes before it; hours ahead it is planned."""
+    later, ahead = world.app(), world.ahead()
+    date = formatdate(time.time() + ahead + 4 * HOUR, usegmt=True)
+    world.endpoint(later, world.hook(retry_after(503, date)))
+    _, longest = planned_wait(world, later, world.publish(later)["delivery_ids"][0])
+    require(longest >= 3 * HOUR, "planned wait", "about four hours", f"{longest:.1f} s")
     app, hook = world.app(), world.hook()
     dates: list[str] = []
 
     def answer(request: Received) -> Answer:
         if request.number > 1:
             return status(200)
-        dates.append(formatdate(time.time() + 3, usegmt=True))
+        dates.append(formatdate(time.time() + ahead + 3, usegmt=True))
         return retry_after(503, dates[0])
 
     hook.respond_with(answer)
@@ -155,7 +179,7 @@ def retry_after_date_delays(world: World) -> None:
     _, second = hook.wait_for(2, 3 + world.patience)
 
     earliest = parsedate_to_datetime(dates[0]).timestamp()
-    early = earliest - second.wall
+    early = earliest - (second.wall + ahead)
     require(early <= RESOLUTION, "second request", f"not before {dates[0]}", f"{early:.3f} s early")
 
 
@@ -173,9 +197,7 @@ def retry_after_is_capped(world: World) -> None:
     year = world.publish(app, event_name="case.year")["delivery_ids"][0]
     soon = world.publish(app, event_name="case.soon")["delivery_ids"][0]
 
-    shortest, longest = planned_wait(world, app, year)
-    capped = shortest <= DAY + world.slack and longest >= DAY
-    require(capped, "planned wait", "24 h", f"{shortest:.1f} to {longest:.1f} s")
+    require_planned(world, app, year, DAY)
     world.finished(app, soon, "dead_letter")
 
 
@@ -183,7 +205,7 @@ def retry_after_is_capped(world: World) -> None:
     id="retries.jitter-only-lengthens",
     requirement="RETRY-6",
     profile="retries",
-    kills=["never-retries-5xx"],
+    kills=["never-retries-5xx", "adds-no-jitter"],
 )
 def jitter_only_lengthens(world: World) -> None:
     """Twelve planned waits of 100 s with jitter 0.5 lie between 100 s and 150 s and differ."""
@@ -203,14 +225,19 @@ def jitter_only_lengthens(world: World) -> None:
     id="retries.default-schedule",
     requirement="RETRY-7",
     profile="retries",
-    kills=["never-retries-5xx"],
+    kills=["never-retries-5xx", "begins-the-default-schedule-late"],
 )
 def default_schedule(world: World) -> None:
     """Without a policy there are ten attempts, the second planned 5 to 5.5 s after the first."""
     _require_plan(world, {"retry_policy": None}, attempts=10, first=5, jitter=0.1)
 
 
-@case(id="retries.presets", requirement="RETRY-8", profile="retries", kills=["never-retries-5xx"])
+@case(
+    id="retries.presets",
+    requirement="RETRY-8",
+    profile="retries",
+    kills=["never-retries-5xx", "takes-linear-for-exponential"],
+)
 def presets(world: World) -> None:
     """exponential begins with 30 s, linear with 60 s, both have 50 attempts; none has one."""
     plan = {"exponential": 30, "linear": 60}
@@ -227,7 +254,7 @@ def presets(world: World) -> None:
     id="retries.endpoint-policy-precedes-app-policy",
     requirement="RETRY-9",
     profile="retries",
-    kills=["never-retries-5xx"],
+    kills=["never-retries-5xx", "app-policy-wins"],
 )
 def endpoint_policy_precedes_app_policy(world: World) -> None:
     """The app's policy holds for an endpoint without one, and yields to an endpoint's own."""
@@ -236,6 +263,19 @@ def endpoint_policy_precedes_app_policy(world: World) -> None:
     for policy, first, attempts in ((None, 300, 2), (own, 700, 3)):
         fields = {"retry_policy": policy}
         _require_plan(world, fields, attempts=attempts, first=first, jitter=0, app_policy=of_app)
+
+
+def _planned_in_time(world: World, app: str) -> tuple[str, float, float]:
+    """A delivery, and what `planned_wait` says of it before its second attempt. Raises Unmet."""
+    for _ in range(5):
+        delivery_id = str(world.publish(app)["delivery_ids"][0])
+        try:
+            return delivery_id, *planned_wait(world, app, delivery_id)
+        except Unmet:
+            now = world.delivery(app, delivery_id)
+            if now["attempt_count"] < 2 and now["status"] != "sending":
+                raise  # otherwise it was looked at too late
+    raise Unmet("a delivery", "seen before its second attempt", "five seen after it")
 
 
 def _require_plan(
@@ -249,8 +289,7 @@ def _require_plan(
 ) -> None:
     app = world.app(retry_policy=app_policy)
     world.endpoint(app, world.hook(status(500)), **fields)
-    delivery_id = world.publish(app)["delivery_ids"][0]
-    shortest, longest = planned_wait(world, app, delivery_id)
+    delivery_id, shortest, longest = _planned_in_time(world, app)
 
     latest = first * (1 + jitter) + world.slack
     met = longest >= first and shortest <= latest
@@ -263,15 +302,19 @@ def _require_plan(
     id="retries.next-attempt-is-shown",
     requirement="RETRY-10",
     profile="retries",
-    kills=["never-retries-5xx"],
+    kills=["never-retries-5xx", "shows-no-next-attempt"],
 )
 def next_attempt_is_shown(world: World) -> None:
     """next_attempt_at is set while a retry is planned and null once delivered."""
-    app, hook = world.app(), world.hook(status(500), status(200))
-    world.endpoint(app, hook, retry_policy={"delays_seconds": [2], "jitter": 0})
-    delivery_id = world.publish(app)["delivery_ids"][0]
-    planned = world.attempted(app, delivery_id, 1)
-    done = world.finished(app, delivery_id, "delivered")
+    app, seconds, planned = "", 0.0, Document()
+    for seconds in world.windows(4):
+        app, hook = world.app(), world.hook(status(500), status(200))
+        world.endpoint(app, hook, retry_policy={"delays_seconds": [seconds], "jitter": 0})
+        delivery_id = world.publish(app)["delivery_ids"][0]
+        planned = world.attempted(app, delivery_id, 1)
+        if planned["status"] == "pending":
+            break
+    done = world.finished(app, planned["id"], "delivered", seconds + world.patience)
 
     require_equal("pending", planned["status"], "status between attempts")
     require(planned["next_attempt_at"] is not None, "next_attempt_at", "an instant", None)
@@ -330,7 +373,7 @@ def by_hand_only_when_finished_badly(world: World) -> None:
     id="retries.max-attempts-bounds-the-list",
     requirement="RETRY-13",
     profile="retries",
-    kills=["never-retries-5xx"],
+    kills=["never-retries-5xx", "ignores-max-attempts"],
 )
 def max_attempts_bounds_the_list(world: World) -> None:
     """max_attempts beyond the list repeats its last wait, below it cuts the list."""

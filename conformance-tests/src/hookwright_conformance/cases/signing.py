@@ -69,7 +69,12 @@ def each_attempt_is_signed_afresh(world: World) -> None:
         require(before != after, name, "another value than on attempt 1", after)
 
 
-@case(id="signing.secrets-are-standard-and-distinct", requirement="SIGN-3", profile="signing")
+@case(
+    id="signing.secrets-are-standard-and-distinct",
+    requirement="SIGN-3",
+    profile="signing",
+    kills=["makes-one-secret-for-all"],
+)
 def secrets_are_standard_and_distinct(world: World) -> None:
     """Each endpoint and app gets 32 random bytes of its own."""
     created = world.create_app()
@@ -83,7 +88,12 @@ def secrets_are_standard_and_distinct(world: World) -> None:
         require_equal(32, len(oracle.key_of(secret)), "bytes of a secret")
 
 
-@case(id="signing.secret-is-shown-once", requirement="SIGN-4", profile="signing")
+@case(
+    id="signing.secret-is-shown-once",
+    requirement="SIGN-4",
+    profile="signing",
+    kills=["shows-secrets-again"],
+)
 def secret_is_shown_once(world: World) -> None:
     """No response after the creating one contains the secret."""
     app, hook = world.app(), world.hook()
@@ -107,7 +117,7 @@ def secret_is_shown_once(world: World) -> None:
     id="signing.rotation-keeps-both-secrets",
     requirement="SIGN-5",
     profile="signing",
-    kills=["signs-an-empty-body"],
+    kills=["signs-an-empty-body", "forgets-the-old-secret"],
 )
 def rotation_keeps_both_secrets(world: World) -> None:
     """During the overlap a request carries two signatures: old and new secret verify."""
@@ -129,7 +139,7 @@ def rotation_keeps_both_secrets(world: World) -> None:
     id="signing.rotation-without-overlap-ends-the-old-secret",
     requirement="SIGN-6",
     profile="signing",
-    kills=["signs-an-empty-body"],
+    kills=["signs-an-empty-body", "old-secrets-sign-for-an-hour"],
 )
 def rotation_without_overlap_ends_the_old_secret(world: World) -> None:
     """With overlap 0 only the new secret verifies."""
@@ -151,7 +161,7 @@ def rotation_without_overlap_ends_the_old_secret(world: World) -> None:
     id="signing.app-secret-signs-for-its-endpoints",
     requirement="SIGN-7",
     profile="signing",
-    kills=["signs-an-empty-body"],
+    kills=["signs-an-empty-body", "rotates-no-app-secret"],
 )
 def app_secret_signs_for_its_endpoints(world: World) -> None:
     """With signing.source app the app's secret verifies, also after it was rotated."""
@@ -172,7 +182,7 @@ def app_secret_signs_for_its_endpoints(world: World) -> None:
     id="signing.callers-own-secret-signs",
     requirement="SIGN-9",
     profile="signing",
-    kills=["signs-an-empty-body"],
+    kills=["signs-an-empty-body", "ignores-given-secrets"],
 )
 def callers_own_secret_signs(world: World) -> None:
     """A valid secret of the caller is used; a short or broken one is refused."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 import time
 from urllib.parse import urlsplit
 
-from hookwright_conformance.answers import status
+from hookwright_conformance.answers import held, status
 from hookwright_conformance.case import case
 from hookwright_conformance.errors import require, require_equal
-from hookwright_conformance.world import World, instant
+from hookwright_conformance.world import Document, World, instant
 
 PAYLOAD = (
     b'{"z": 1.0, "a":12345678901234567890.123456789,  "e":1E400,'
@@ -19,7 +20,12 @@ PAYLOAD = (
 )
 
 
-@case(id="wire.request-is-a-documented-post", requirement="WIRE-1", profile="core")
+@case(
+    id="wire.request-is-a-documented-post",
+    requirement="WIRE-1",
+    profile="core",
+    kills=["sends-text"],
+)
 def request_is_a_documented_post(world: World) -> None:
     """Method, target, version and headers of a delivery are as documented."""
     app, hook = world.app(), world.hook()
@@ -41,7 +47,12 @@ def request_is_a_documented_post(world: World) -> None:
     require(bool(request.body), "body", "a body", "nothing")
 
 
-@case(id="wire.body-is-type-timestamp-data", requirement="WIRE-2", profile="core")
+@case(
+    id="wire.body-is-type-timestamp-data",
+    requirement="WIRE-2",
+    profile="core",
+    kills=["misdates-the-body"],
+)
 def body_is_type_timestamp_data(world: World) -> None:
     """The body has three members in order, and its timestamp is the time of acceptance."""
     app, hook = world.app(), world.hook()
@@ -105,9 +116,11 @@ def timestamp_is_of_this_attempt(world: World) -> None:
     first, second = hook.wait_for(2, 2.1 + world.patience)
 
     stamps = [int(request.header("webhook-timestamp") or 0) for request in (first, second)]
-    elapsed = second.began - first.began
+    # The first may have been long on its way, and both are whole seconds.
+    longest = second.began - first.began + 1 + world.slack
     moved = stamps[1] - stamps[0]
-    require(abs(moved - elapsed) <= 1.5, "seconds between the timestamps", f"{elapsed:.1f}", moved)
+    expected = f"2 to {longest:.1f}"
+    require(2 <= moved <= longest, "seconds between the timestamps", expected, moved)
     age = time.time() - stamps[1]
     require(abs(age) < 60 + world.slack, "age of the timestamp", "a few seconds", f"{age:.0f} s")
 
@@ -116,7 +129,7 @@ def timestamp_is_of_this_attempt(world: World) -> None:
     id="wire.body-is-equal-on-every-attempt",
     requirement="WIRE-6",
     profile="core",
-    kills=["never-retries-5xx"],
+    kills=["never-retries-5xx", "numbers-the-bodies"],
 )
 def body_is_equal_on_every_attempt(world: World) -> None:
     """Three attempts carry the same bytes."""
@@ -133,25 +146,32 @@ def body_is_equal_on_every_attempt(world: World) -> None:
     id="wire.attempt-uses-present-settings",
     requirement="WIRE-7",
     profile="core",
-    kills=["never-retries-5xx"],
+    kills=["never-retries-5xx", "remembers-endpoints-as-they-were"],
 )
 def attempt_uses_present_settings(world: World) -> None:
     """After an update the next attempt goes to the new URL with the new header."""
-    app, old, new = world.app(), world.hook(status(500)), world.hook()
-    policy = {"delays_seconds": [2], "jitter": 0}
-    endpoint = world.endpoint(app, old, headers={"X-Tenant": "one"}, retry_policy=policy)
+    app, gate = world.app(), threading.Event()
+    old, new = world.hook(held(gate, 500)), world.hook()
+    fields: Document = {"headers": {"X-Tenant": "one"}, "timeout_seconds": 30}
+    endpoint = world.endpoint(app, old, **fields)
     world.publish(app)
     (before,) = old.wait_for(1, world.patience)
     change = {"url": new.url, "headers": {"X-Tenant": "two"}}
     world.api.call("endpoints.update", app, endpoint["id"], expect=200, body=change)
-    (after,) = new.wait_for(1, 2 + world.patience)
+    gate.set()
+    (after,) = new.wait_for(1, world.patience)
 
     require_equal(["one"], before.values("x-tenant"), "header before the update")
     require_equal(["two"], after.values("x-tenant"), "header after the update")
     require_equal(1, len(old.requests), "requests to the old URL")
 
 
-@case(id="wire.own-headers-are-sent-and-masked", requirement="WIRE-8", profile="core")
+@case(
+    id="wire.own-headers-are-sent-and-masked",
+    requirement="WIRE-8",
+    profile="core",
+    kills=["shows-what-endpoints-are-told"],
+)
 def own_headers_are_sent_and_masked(world: World) -> None:
     """An endpoint's headers reach the receiver in full and read *** in every response."""
     app, hook = world.app(), world.hook()
@@ -172,7 +192,12 @@ def own_headers_are_sent_and_masked(world: World) -> None:
         require(secret.encode() not in response.body, "responses", "***", "the value in clear")
 
 
-@case(id="wire.no-compressed-answer-is-asked-for", requirement="WIRE-9", profile="core")
+@case(
+    id="wire.no-compressed-answer-is-asked-for",
+    requirement="WIRE-9",
+    profile="core",
+    kills=["asks-for-compression"],
+)
 def no_compressed_answer_is_asked_for(world: World) -> None:
     """Accept-Encoding is absent or identity."""
     app, hook = world.app(), world.hook()
@@ -212,7 +237,12 @@ def traceparent_is_the_publishers_or_absent(world: World) -> None:
         require_equal([], [r.header(name) for r in requests if r.header(name)], name)
 
 
-@case(id="wire.reserved-headers-are-refused", requirement="WIRE-10", profile="core")
+@case(
+    id="wire.reserved-headers-are-refused",
+    requirement="WIRE-10",
+    profile="core",
+    kills=["takes-any-header"],
+)
 def reserved_headers_are_refused(world: World) -> None:
     """Headers that the server owns cannot be set, and values cannot smuggle a line break."""
     app, hook = world.app(), world.hook()

@@ -14,11 +14,13 @@ from typing import TypeVar
 
 from hookwright_server.clock import Clock
 from hookwright_server.delivery.room import Room
+from hookwright_server.store import rates
 from hookwright_server.store.claims import Leased, Round, Share, Target, Tenant, Waiting
 from hookwright_server.store.database import Connection
 from hookwright_server.store.hot_sql import hot_sql
 from hookwright_server.store.results import Lease
 from hookwright_server.store.targets import Targets
+from hookwright_server.store.upkeep import cancel_expired_leases
 
 Turn = TypeVar("Turn", str, Tenant)
 
@@ -28,11 +30,12 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A delivery that belongs to a session, and its endpoint as it is now."""
+    """A delivery that belongs to a session, and its endpoint as it was at `claimed_at` or later."""
 
     row: Leased
     target: Target
     lease: Lease
+    claimed_at: int
 
     @property
     def key(self) -> Key:
@@ -52,11 +55,15 @@ class ClaimedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a claim took. `left_behind`: more was due than there was room for."""
+    """What a claim took. `left_behind`: more was due than there was room for.
+
+    `expired` deliveries were due, and are cancelled instead of sent.
+    """
 
     deliveries: tuple[ClaimedDelivery, ...]
     next_due_at: int | None
     left_behind: bool
+    expired: int = 0
 
 
 class Rotation:
@@ -157,21 +164,47 @@ def claim(
     now_ms = clock.now_ms()
     queue = hot.reserve(connection, session_id, now_ms, limits, rotation.round)
     shares = rotation.deal(queue.waiting, room)
-    rows = hot.lease(connection, session_id, now_ms, shares) if shares else []
+    leased = hot.lease(connection, session_id, now_ms, shares) if shares else []
+    rows, moved_up = _in_time(connection, leased, now_ms)
+    rates.take(connection, queue.waiting, (row.endpoint_id for row in rows))
     found = targets.of(connection, {row.endpoint_id for row in rows}, now_ms) if rows else {}
     return Claim(
         deliveries=tuple(
-            ClaimedDelivery(row, found[row.endpoint_id], Lease(session_id, row.fence))
+            ClaimedDelivery(row, found[row.endpoint_id], Lease(session_id, row.fence), now_ms)
             for row in rows
         ),
         next_due_at=queue.next_due_at,
-        left_behind=_left_behind(queue.waiting, len(rows)),
+        left_behind=moved_up > 0 or _left_behind(queue.waiting, leased, rows),
+        expired=len(leased) - len(rows),
     )
 
 
-def _left_behind(waiting: Iterable[Waiting], taken: int) -> bool:
-    entries = list(waiting)
-    return any(w.has_more for w in entries) or taken < sum(w.claimable for w in entries)
+def _in_time(connection: Connection, leased: list[Leased], now_ms: int) -> tuple[list[Leased], int]:
+    """Those that may still be sent; the others are cancelled in the same transaction.
+
+    Also tells how many that had waited for those are due now.
+    """
+    late = {row.id for row in leased if row.expires_at is not None and row.expires_at <= now_ms}
+    if not late:
+        return leased, 0
+    moved_up = cancel_expired_leases(connection, late, now_ms)
+    return [row for row in leased if row.id not in late], moved_up
+
+
+def _left_behind(
+    waiting: Sequence[Waiting], leased: Sequence[Leased], kept: Sequence[Leased]
+) -> bool:
+    # What waits for its rate is no backlog: a slot that is freed does not help it.
+    if any(w.has_more and w.reopens_at is None for w in waiting):
+        return True
+    if len(leased) < sum(w.claimable for w in waiting):
+        return True
+    if len(kept) == len(leased):
+        return False
+    # What had expired has used nothing of its endpoint's rate, so another one may go at once.
+    sent = {row.id for row in kept}
+    unused = {row.endpoint_id for row in leased if row.id not in sent}
+    return any(w.has_more and w.endpoint_id in unused for w in waiting)
 
 
 def _behind(keys: Iterable[Turn], last: Turn) -> list[Turn]:

@@ -9,8 +9,8 @@ from concurrent.futures import Future
 
 import uvloop
 
-from hookwright_server.delivery.loop import Sending
 from hookwright_server.delivery.sender import Attempted, OutgoingRequest
+from hookwright_server.delivery.tools import Sending
 
 
 class DirectSender:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from typing import Any
 
 import uvloop
 
-from hookwright_server.delivery.loop import DeliveryLoop, EngineLimits, Sending, Tools
+from hookwright_server.delivery.loop import DeliveryLoop
 from hookwright_server.delivery.sender import Attempted, OutgoingRequest
+from hookwright_server.delivery.tools import EngineLimits, Sending, Tools
 
 __all__ = ["Engine", "EngineLimits", "Sending", "Tools"]
 
@@ -73,6 +75,13 @@ class Engine:
         """
         self._pause(True)
 
+    def claim_over(self, timeout_s: float) -> bool:
+        """Wait until no claim is under way; False if it took longer.
+
+        After a pause nothing is claimed from then on.
+        """
+        return self._did(lambda loop: loop.claim_over(), timeout_s)
+
     def is_running(self) -> bool:
         """Whether it delivers; false before `start`, once `stop` is called, and after a crash."""
         return self._loop is not None and not self._stopping and not self._dead
@@ -86,17 +95,29 @@ class Engine:
 
         Used after the test clock has been moved; wakes the engine by itself.
         """
-        done = self._running().submit(lambda loop: loop.quiescent())
+        return self._did(lambda loop: loop.quiescent(), timeout_s)
+
+    def do_chores(self, timeout_s: float) -> bool:
+        """Do now what upkeep does every half minute; False if it took longer.
+
+        Used after the test clock has been moved.
+        """
+        return self._did(lambda loop: loop.do_chores(), timeout_s)
+
+    def send(self, request: OutgoingRequest) -> Attempted:
+        """Send one request outside the outbox (`endpoints.test`) and wait for its outcome."""
+        return self._running().submit(lambda loop: loop.sender.send(request)).result()
+
+    def _did(
+        self, work: Callable[[DeliveryLoop], Coroutine[Any, Any, None]], timeout_s: float
+    ) -> bool:
+        done = self._running().submit(work)
         try:
             done.result(timeout_s)
         except TimeoutError:
             done.cancel()
             return False
         return True
-
-    def send(self, request: OutgoingRequest) -> Attempted:
-        """Send one request outside the outbox (`endpoints.test`) and wait for its outcome."""
-        return self._running().submit(lambda loop: loop.sender.send(request)).result()
 
     def _pause(self, paused: bool) -> None:
         # Read once: a signal's handler may stop the engine between any two lines.

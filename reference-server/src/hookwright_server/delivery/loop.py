@@ -10,84 +10,36 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from hookwright_server.clock import Clock
-from hookwright_server.delivery import maintenance
-from hookwright_server.delivery.attempt_log import AttemptLog
+from hookwright_server.delivery.alarm import Alarm
 from hookwright_server.delivery.claim import Claim, ClaimedDelivery, Rotation
+from hookwright_server.delivery.housekeeping import House
 from hookwright_server.delivery.in_flight import InFlight
 from hookwright_server.delivery.measured import measure
-from hookwright_server.delivery.outbox import TAKEN_BACK_AT_ONCE, Outbox
-from hookwright_server.delivery.prepare import NotPreparable, Prepared, Preparer
-from hookwright_server.delivery.recorder import Completed, Judge, Recorded
+from hookwright_server.delivery.patience import insist, kept_alive
+from hookwright_server.delivery.prepare import Begun, NotPreparable, Prepared, TooLate
+from hookwright_server.delivery.recorder import Completed, Recorded
 from hookwright_server.delivery.result_buffer import ResultBuffer
-from hookwright_server.delivery.sender import Attempted, OutgoingRequest
+from hookwright_server.delivery.sender import Attempted
+from hookwright_server.delivery.session import Session
 from hookwright_server.delivery.throttle import Throttle
+from hookwright_server.delivery.tools import EngineLimits, Tools
 from hookwright_server.delivery.traced import begin_span, end_span
-from hookwright_server.delivery.waker import Waker
-from hookwright_server.domain.outcome import Unreachable
+from hookwright_server.domain.outcome import NotTransformed, Unreachable
 from hookwright_server.domain.retry_policy import RetryAt
-from hookwright_server.store.errors import SessionLost, StoreError, WriteUnknown
-from hookwright_server.store.worker_sessions import DEAD_AFTER_MS, RENEW_EVERY_MS, Interrupted
-from hookwright_server.telemetry.meters import SILENT, DeliveryMeter
-from hookwright_server.telemetry.traces import NO_TRACES, Tracer
+from hookwright_server.domain.transformation import TransformationFailed
+from hookwright_server.store.errors import SessionLost, StoreError, TookTooLong, WriteUnknown
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
 _NOT_SENT_DELAY_MS = 60_000
-_STORE_RETRY_S = 0.2
 _LAST_WRITES_S = 5.0
-
-
-class Sending(Protocol):
-    """What the engine needs of a sender; `sender.Sender` is the real one."""
-
-    async def send(self, request: OutgoingRequest) -> Attempted:
-        """Make one attempt. Every failure is an outcome; only cancellation is raised."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class EngineLimits:
-    """`in_flight` deliveries at a time, `claim` per transaction, a look every `poll_ms`.
-
-    The session is renewed every `renew_ms` and given up when that failed for `dead_ms`; others are
-    looked at every `take_back_ms`, whether one has died.
-    An engine that `begins_paused` claims nothing until it is resumed.
-    """
-
-    in_flight: int = 1_000
-    claim: int = 500
-    poll_ms: int = 1_000
-    renew_ms: int = RENEW_EVERY_MS
-    dead_ms: int = DEAD_AFTER_MS
-    take_back_ms: int = RENEW_EVERY_MS
-    begins_paused: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What an engine works with. `make_sender` is called on the engine's event loop."""
-
-    outbox: Outbox
-    preparer: Preparer
-    judge: Judge
-    make_sender: Callable[[], Sending]
-    waker: Waker
-    clock: Clock
-    log: AttemptLog
-    meter: DeliveryMeter = SILENT
-    tracer: Tracer = NO_TRACES
+_TRANSFORMED_HERE_BYTES = 8_192  # the loop stands still for about 2 ms
 
 
 class DeliveryLoop:
@@ -98,7 +50,6 @@ class DeliveryLoop:
         self._preparer = tools.preparer
         self._judge = tools.judge
         self._waker = tools.waker
-        self._clock = tools.clock
         self._attempt_log = tools.log
         self._meter = tools.meter
         self._tracer = tools.tracer
@@ -110,16 +61,14 @@ class DeliveryLoop:
         self._throttle = Throttle()
         self._in_flight = InFlight(limits.in_flight)
         self._look = asyncio.Event()
-        self._timer: asyncio.Handle | None = None
-        self._timer_at = 0.0
+        self._alarm = Alarm(self._loop, tools.clock, limits.poll_ms, self._look.set)
+        self._session = Session(tools.outbox, limits)
+        self._house = House(tools, limits, self._session, self._look.set)
         self._left_behind = False
         self._claim_unknown = False
         self._paused = limits.begins_paused
+        self._claiming = asyncio.Lock()
         self._quiet: list[asyncio.Future[None]] = []
-        self._session_id = ""
-        self._beginning = asyncio.Lock()
-        self._renewed_at = 0.0
-        self._tell_at = 0.0
         self._drain_s = 0.0
         self._stopping = asyncio.Event()
 
@@ -146,15 +95,15 @@ class DeliveryLoop:
 
     async def begin(self) -> None:
         """Begin the session. Raises StoreError."""
-        self._session_id, self._renewed_at = await self._outbox.begin()
+        await self._session.begin()
 
     async def run(self) -> None:
         """Deliver until `stop`, then drain and end the session."""
         unsubscribe = self._waker.subscribe(self._hint)
-        claiming = self._loop.create_task(self._kept_alive(self._claim_on), name="claim")
+        claiming = self._loop.create_task(kept_alive(self._claim_on), name="claim")
         keepers = [
-            self._loop.create_task(self._kept_alive(keeper), name=keeper.__name__)
-            for keeper in (self._keep_session, self._keep_house)
+            self._loop.create_task(kept_alive(keeper), name=keeper.__name__)
+            for keeper in (self._keep_session, *self._house.keepers)
         ]
         await self._stopping.wait()
         unsubscribe()
@@ -171,6 +120,11 @@ class DeliveryLoop:
         self._quiet.append(waiter)
         self._look.set()
         await waiter
+
+    async def claim_over(self) -> None:
+        """Return once no claim is under way."""
+        async with self._claiming:
+            pass
 
     def _begin_stopping(self, drain_s: float) -> None:
         if self._stopping.is_set():
@@ -189,16 +143,6 @@ class DeliveryLoop:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._look.set)
 
-    async def _kept_alive(self, forever: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                return await forever()
-            except StoreError as error:
-                _log.warning("store_failed in=%s error=%s", forever.__name__, error)
-            except Exception:  # noqa: BLE001 - a fault must not end all deliveries
-                _log.exception("engine_fault in=%s", forever.__name__)
-            await asyncio.sleep(_STORE_RETRY_S)
-
     # Claiming.
 
     async def _claim_on(self) -> None:
@@ -206,14 +150,15 @@ class DeliveryLoop:
             # Cleared before looking: a hint that comes during the claim leads to another one.
             self._look.clear()
             waiters = list(self._quiet)
-            claim = None if self._paused else await self._claim()
+            async with self._claiming:
+                claim = None if self._paused else await self._claim()
             if claim is not None and self._stopping.is_set():
                 await self._give_back(claim)
             elif claim is not None:
                 self._take(claim)
                 if self._is_quiet(claim):
                     self._release_waiters(waiters)
-                if claim.deliveries and claim.left_behind:
+                if (claim.deliveries or claim.expired) and claim.left_behind:
                     continue
             await self._look.wait()
 
@@ -222,7 +167,7 @@ class DeliveryLoop:
         if room.most <= 0:
             self._left_behind = True
             return None
-        session_id = self._session_id
+        session_id = self._session.id
         if self._claim_unknown:
             # Its leases would never end: the session that they hang on lives.
             await self._outbox.put_back_unknown(session_id, self._in_flight.keys())
@@ -243,7 +188,7 @@ class DeliveryLoop:
 
     def _take(self, claim: Claim) -> None:
         self._left_behind = claim.left_behind
-        self._arm(claim.next_due_at)
+        self._alarm.set(claim.next_due_at)
         for claimed in claim.deliveries:
             self._in_flight.add(claimed, self._loop.create_task(self._attempt(claimed)))
         self._meter.in_flight(len(self._in_flight))
@@ -253,28 +198,11 @@ class DeliveryLoop:
         leases = {claimed.row.id: claimed.lease for claimed in claim.deliveries}
         await self._outbox.put_back(leases, delay_ms=0)
 
-    def _arm(self, next_due_at: int | None) -> None:
-        """Look again when the next delivery falls due, and in any case after the poll time."""
-        wait_ms = self._limits.poll_ms
-        if next_due_at is not None:
-            wait_ms = max(1, min(wait_ms, next_due_at - self._clock.now_ms() + 1))
-        self._look_at(self._loop.time() + wait_ms / 1000)
-
     def _arm_for_retries(self, batch: list[Completed]) -> None:
         """Do not sleep past a retry that has just been planned."""
         planned = [d.decision.at_ms for d in batch if isinstance(d.decision, RetryAt)]
         if planned:
-            wait_ms = max(1, min(planned) - self._clock.now_ms() + 1)
-            when = self._loop.time() + wait_ms / 1000
-            if self._timer is None or when < self._timer_at:
-                self._look_at(when)
-
-    def _look_at(self, when: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        # Its time is kept apart: what is due at once gets a handle without one from uvloop.
-        self._timer = self._loop.call_at(when, self._look.set)
-        self._timer_at = when
+            self._alarm.set_before(min(planned))
 
     def _is_quiet(self, claim: Claim) -> bool:
         return not (claim.deliveries or claim.left_behind or self._in_flight)
@@ -288,21 +216,28 @@ class DeliveryLoop:
     # One attempt.
 
     async def _attempt(self, claimed: ClaimedDelivery) -> None:
+        delay_ms = _NOT_SENT_DELAY_MS
         try:
             await self._make_attempt(claimed)
+        except TooLate:
+            delay_ms = 0  # the next claim cancels it, or reads its endpoint anew
         except NotPreparable as error:
             _log.error("not_preparable delivery=%s error=%s", claimed.row.id, error)
         except Exception:  # noqa: BLE001 - its lease is renewed: nobody else would take it back
             _log.exception("attempt_fault delivery=%s", claimed.row.id)
         else:
             return
-        await self._put_back(claimed)
+        await self._put_back(claimed, delay_ms)
 
     async def _make_attempt(self, claimed: ClaimedDelivery) -> None:
         span = begin_span(self._tracer, claimed)
+        begun: Begun
         try:
-            prepared = self._preparer.prepare(claimed, span.traceparent)
+            begun = prepared = await self._prepare(claimed, span.traceparent)
             attempted = await self._send(prepared)
+        except TransformationFailed as error:
+            _log.info("not_transformed delivery=%s error=%s", claimed.row.id, error)
+            begun, attempted = self._preparer.begun(claimed), Attempted(NotTransformed(), 0)
         except BaseException:
             span.end({}, error="not_sent")
             raise
@@ -310,7 +245,14 @@ class DeliveryLoop:
         self._throttle.note(
             claimed.target.endpoint_id, attempted.outcome, claimed.target.max_concurrency
         )
-        self._results.add(self._judge.judge(prepared, attempted), hurry=self._left_behind)
+        hurry = self._left_behind or claimed.row.lane is not None
+        self._results.add(self._judge.judge(begun, attempted), hurry=hurry)
+
+    async def _prepare(self, claimed: ClaimedDelivery, traceparent: str | None) -> Prepared:
+        large = len(claimed.row.payload) > _TRANSFORMED_HERE_BYTES
+        if large and claimed.target.transformation is not None:
+            return await asyncio.to_thread(self._preparer.prepare, claimed, traceparent)
+        return self._preparer.prepare(claimed, traceparent)
 
     async def _send(self, prepared: Prepared) -> Attempted:
         try:
@@ -322,8 +264,17 @@ class DeliveryLoop:
     # Recording.
 
     async def _write(self, batch: list[Completed]) -> None:
+        several = len(batch) > 1
         try:
-            recorded = await self._insist(lambda: self._record(batch))
+            recorded = await insist(
+                lambda: self._record(batch), unless=(TookTooLong,) if several else ()
+            )
+        except TookTooLong as error:
+            _log.warning("record_split results=%d error=%s", len(batch), error)
+            half = len(batch) // 2
+            await self._write(batch[:half])
+            await self._write(batch[half:])
+            return
         except Exception:  # noqa: BLE001 - one bad row must not hold up the others
             _log.exception("record_fault results=%d", len(batch))
             await self._write_apart(batch)
@@ -331,6 +282,8 @@ class DeliveryLoop:
         for endpoint_id, reason in recorded.disabled:
             _log.warning("endpoint_disabled endpoint=%s reason=%s", endpoint_id, reason)
             self._meter.disabled(reason)
+        if recorded.published:
+            self._look.set()
         for done in batch:
             self._in_flight.remove(done.claimed.key)
         self._arm_for_retries(batch)
@@ -343,7 +296,8 @@ class DeliveryLoop:
         recording = asyncio.ensure_future(self._outbox.record(batch))
         # A claim queued right behind sees the freed slots in the very same group commit.
         await asyncio.sleep(0)
-        if self._left_behind:
+        # So it does with what has waited for one of these to end.
+        if self._left_behind or any(done.lane for done in batch):
             self._look.set()
         return await recording
 
@@ -352,102 +306,41 @@ class DeliveryLoop:
             for done in batch:
                 await self._write([done])
         else:
-            await self._put_back(batch[0].claimed)
+            await self._put_back(batch[0].claimed, _NOT_SENT_DELAY_MS)
 
-    async def _put_back(self, claimed: ClaimedDelivery) -> None:
+    async def _put_back(self, claimed: ClaimedDelivery, delay_ms: int) -> None:
         leases = {claimed.row.id: claimed.lease}
-        await self._insist(lambda: self._outbox.put_back(leases, _NOT_SENT_DELAY_MS))
+        await insist(lambda: self._outbox.put_back(leases, delay_ms))
         self._in_flight.remove(claimed.key)
         self._freed()
+        if not delay_ms:
+            self._look.set()
 
     def _freed(self) -> None:
         if self._left_behind or self._quiet:
             self._look.set()
 
-    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat while the database fails: what is claimed stays ours meanwhile."""
-        while True:
-            try:
-                return await call()
-            except StoreError as error:
-                _log.warning("store_failed error=%s", error)
-                await asyncio.sleep(_STORE_RETRY_S)
-
     # The session.
 
-    async def _keep_session(self) -> None:
-        every_s = self._limits.renew_ms / 1000
-        while True:
-            # A renewal that failed is tried again soon: claims go on under the session meanwhile.
-            left_s = self._renewed_at + every_s - self._loop.time()
-            await asyncio.sleep(max(left_s, min(every_s, _STORE_RETRY_S)))
-            session_id = self._session_id
-            if not await self._renew(session_id):
-                await self._begin_anew(session_id)
-
-    async def _renew(self, session_id: str) -> bool:
-        """False when the leases must be taken for lost."""
-        asked_at = self._loop.time()
-        dead_at = self._renewed_at + self._limits.dead_ms / 1000
-        try:
-            async with asyncio.timeout_at(max(dead_at, asked_at + 0.1)):
-                alive = await self._outbox.renew(session_id)
-        except (StoreError, TimeoutError) as error:
-            if self._loop.time() >= self._tell_at:
-                self._tell_at = self._loop.time() + self._limits.renew_ms / 1000
-                _log.warning("not_renewed session=%s error=%r", session_id, error)
-            return self._loop.time() < dead_at
-        if alive:
-            self._renewed_at = asked_at
-        return alive
-
     async def _begin_anew(self, lost: str) -> None:
-        async with self._beginning:
-            if self._session_id != lost:
-                return  # the claim and the renewal may both have found it out
-            _log.error("session_lost session=%s in_flight=%d", lost, len(self._in_flight))
-            self._meter.lost("session_lost", len(self._in_flight))
-            for task in self._in_flight.tasks():
-                task.cancel()
-            self._in_flight.clear()
-            await self._insist(self.begin)
-            await self._take_back()
+        if await self._session.begin_anew(lost, self._let_go):
+            await self._house.take_back()
 
-    async def _keep_house(self) -> None:
-        """Take back what dead sessions hold; now and then do the chores."""
-        chores_at = sweep_at = self._loop.time()
+    def _let_go(self, lost: str) -> None:
+        """Others may have what is under way: stop it, and write nothing of it."""
+        _log.error("session_lost session=%s in_flight=%d", lost, len(self._in_flight))
+        self._meter.lost("session_lost", len(self._in_flight))
+        for task in self._in_flight.tasks():
+            task.cancel()
+        self._in_flight.clear()
+
+    async def _keep_session(self) -> None:
         while True:
-            only_of_silent = self._loop.time() < sweep_at
-            await self._take_back(only_of_silent=only_of_silent)
-            if not only_of_silent:
-                sweep_at = self._loop.time() + self._limits.renew_ms / 1000
-            if self._loop.time() >= chores_at:
-                await self._do_chores()
-                chores_at = self._loop.time() + maintenance.EVERY_MS / 1000
-            await asyncio.sleep(self._limits.take_back_ms / 1000)
+            await self._begin_anew(await self._session.kept_until_lost())
 
-    async def _take_back(self, *, only_of_silent: bool = False) -> None:
-        while True:
-            taken_back = await self._outbox.take_back(
-                self._session_id, only_of_silent=only_of_silent
-            )
-            only_of_silent = False
-            self._log_interrupted(taken_back)
-            if taken_back:
-                self._look.set()
-            if len(taken_back) < TAKEN_BACK_AT_ONCE:
-                return
-
-    async def _do_chores(self) -> None:
-        for chore in maintenance.CHORES:
-            while await self._outbox.maintain(chore):
-                pass
-
-    def _log_interrupted(self, taken_back: list[Interrupted]) -> None:
-        for one in taken_back:
-            self._attempt_log.interrupted(one)
-        if taken_back:
-            self._meter.lost("interrupted", len(taken_back))
+    async def do_chores(self) -> None:
+        """Erase what has run out, and write down what reads already say."""
+        await self._house.do_chores()
 
     # Stopping.
 
@@ -460,13 +353,12 @@ class DeliveryLoop:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _end(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
         try:
             async with asyncio.timeout(_LAST_WRITES_S):
                 await self._results.close()
-                self._log_interrupted(await self._outbox.end(self._session_id))
+                self._house.tell_interrupted(await self._outbox.end(self._session.id))
         except (StoreError, TimeoutError) as error:
             # The next start takes back what this session leaves.
-            _log.error("session_not_ended session=%s error=%r", self._session_id, error)
+            _log.error("session_not_ended session=%s error=%r", self._session.id, error)
         await self.sender.aclose()

@@ -16,9 +16,11 @@ from hookwright_server.clock import Clock
 from hookwright_server.delivery import maintenance, recorder
 from hookwright_server.delivery.claim import Claim, Key, Rotation, claim
 from hookwright_server.delivery.recorder import Completed, Recorded
+from hookwright_server.delivery.replaying import Replayer
 from hookwright_server.delivery.room import Room
+from hookwright_server.delivery.system_events import SystemEvents
 from hookwright_server.ids import Ids
-from hookwright_server.store import worker_sessions
+from hookwright_server.store import retention, worker_sessions
 from hookwright_server.store.claims import Queue
 from hookwright_server.store.database import Connection, Database
 from hookwright_server.store.hot_sql import hot_sql
@@ -35,12 +37,16 @@ class Outbox:
     """One engine's view. `alone`: this process holds the database's lock, so every session
     that it did not begin itself is dead."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids, *, alone: bool) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, ids: Ids, system: SystemEvents, *, alone: bool
+    ) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
+        self._system = system
         self._alone = alone
         self._targets = Targets()
+        self._expiry = retention.Walk()
 
     async def begin(self) -> tuple[str, float]:
         """Start a session; its id, and the monotonic time from which on it counts."""
@@ -65,14 +71,12 @@ class Outbox:
         return claimed
 
     async def record(self, batch: Sequence[Completed]) -> Recorded:
-        """See `recorder.record`."""
-        return await self._do(partial(recorder.record, batch=batch))
+        """See `recorder.record`; what happened is told in the same transaction."""
+        return await self._do(partial(self._record, batch=batch))
 
     async def put_back(self, leases: Mapping[str, Lease], delay_ms: int) -> None:
         """Give back deliveries (by id) that were not sent; due again after `delay_ms`."""
-        await self._do(
-            lambda c: worker_sessions.release(c, leases, self._clock.now_ms() + delay_ms)
-        )
+        await self._do(lambda c: worker_sessions.release(c, leases, self._clock.now_ms(), delay_ms))
 
     async def put_back_unknown(self, session_id: str, known: Collection[Key]) -> None:
         """Give back what the session leases beside `known`: a claim whose commit nobody saw."""
@@ -97,12 +101,28 @@ class Outbox:
         """One batch of a chore; True when there may be more."""
         return await self._do(lambda c: maintenance.batch(c, self._clock, chore))
 
+    async def expire(self) -> bool:
+        """One batch of retention; False when the present round is over."""
+        self._expiry = await self._do(
+            lambda c: retention.step(
+                c, self._expiry, self._clock.now_ms(), maintenance.EXPIRED_AT_ONCE
+            )
+        )
+        return not self._expiry.is_resting(self._clock.now_ms())
+
+    async def replay(self, replayer: Replayer) -> int | None:
+        """See `Replayer.step`."""
+        return await self._do(replayer.step)
+
     def look(self) -> Queue:
         """What is due, and what next; reads on the calling thread."""
         return self._database.read(lambda c: hot_sql(c).queue(c, self._clock.now_ms(), {}))
 
     async def _do(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         return await asyncio.wrap_future(self._database.submit(work, durable=durable))
+
+    def _record(self, connection: Connection, batch: Sequence[Completed]) -> Recorded:
+        return recorder.record(connection, batch, self._system.publish)
 
     def _begin(self, connection: Connection, session_id: str) -> float:
         # Not when it was asked for: the database may have been away for long in between.

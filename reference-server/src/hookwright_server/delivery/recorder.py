@@ -15,8 +15,10 @@ from typing import Literal
 
 from hookwright_server.clock import Clock
 from hookwright_server.delivery.claim import ClaimedDelivery, Key
-from hookwright_server.delivery.prepare import Prepared
+from hookwright_server.delivery.happenings import endpoint_disabled, happened
+from hookwright_server.delivery.prepare import Begun
 from hookwright_server.delivery.sender import Attempted
+from hookwright_server.delivery.system_events import Happening
 from hookwright_server.domain import health
 from hookwright_server.domain.contract import Limits
 from hookwright_server.domain.outcome import Outcome, failure_reason
@@ -32,14 +34,16 @@ from hookwright_server.domain.retry_policy import (
     decide,
 )
 from hookwright_server.ids import Ids
-from hookwright_server.store import endpoint_health
+from hookwright_server.store import endpoint_health, ordering
 from hookwright_server.store.database import Connection
 from hookwright_server.store.hot_sql import hot_sql
-from hookwright_server.store.results import NewAttempt, Settlement
+from hookwright_server.store.results import Lease, NewAttempt, Settlement
+from hookwright_server.store.rollup_deltas import Origin, count_settled
 
 BODY_KEPT = Limits.response_body_kept_bytes
 
 Reason = Literal["gone", "failing"]
+Publish = Callable[[Connection, Sequence[Happening]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +59,23 @@ class Completed:
     started_at: int
     finished_at: int
 
+    @property
+    def lane(self) -> ordering.Lane | None:
+        """The order in which its delivery takes part."""
+        return self.claimed.row.lane
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a batch changed. `stale` holds the keys of deliveries whose lease had been lost."""
+    """What a batch changed. `stale` holds the keys of deliveries whose lease had been lost.
+
+    `happenings` are for `_system`; whether they went there and made work is `published`.
+    """
 
     stale: frozenset[Key]
     disabled: tuple[tuple[str, Reason], ...]
+    happenings: tuple[Happening, ...] = ()
+    published: bool = False
 
 
 class Judge:
@@ -81,9 +95,9 @@ class Judge:
         self._read = read
         self._resolve = policies.resolve
 
-    def judge(self, prepared: Prepared, attempted: Attempted) -> Completed:
+    def judge(self, begun: Begun, attempted: Attempted) -> Completed:
         """What follows from this attempt, now."""
-        claimed = prepared.claimed
+        claimed = begun.claimed
         policy = self._policy(claimed)
         now_ms = self._clock.now_ms()
         return Completed(
@@ -93,9 +107,9 @@ class Judge:
                 attempted.outcome, claimed.scheduled_attempt, policy, now_ms, self._random
             ),
             max_attempts=policy.max_attempts,
-            shown_headers=prepared.shown_headers,
-            attempt_id=self._ids.new("att", prepared.started_at),
-            started_at=prepared.started_at,
+            shown_headers=begun.shown_headers,
+            attempt_id=self._ids.new("att", begun.started_at),
+            started_at=begun.started_at,
             finished_at=now_ms,
         )
 
@@ -107,16 +121,34 @@ class Judge:
         )
 
 
-def record(connection: Connection, batch: Sequence[Completed]) -> Recorded:
-    """Write a batch; completions whose lease is lost change nothing and are named."""
+def record(
+    connection: Connection, batch: Sequence[Completed], publish: Publish | None = None
+) -> Recorded:
+    """Write a batch; completions whose lease is lost change nothing and are named.
+
+    `publish` tells `_system` of what happened.
+    """
     hot = hot_sql(connection)
     # By id and fence: the batch may hold a lost attempt and its successor side by side.
     leases = hot.leases(connection, [done.claimed.row.id for done in batch])
     kept = [done for done in batch if leases.get(done.claimed.row.id) == done.claimed.lease]
-    hot.settle(connection, [_settlement(done) for done in kept])
+    settlements = [_settlement(done, leases[done.claimed.row.id]) for done in kept]
+    hot.settle(connection, settlements)
+    count_settled(
+        connection,
+        [
+            (_origin(done), each.attempt, each.status)
+            for done, each in zip(kept, settlements, strict=True)
+        ],
+    )
     keys = {done.claimed.key for done in kept}
+    disabled, happenings = _update_health(connection, kept)
+    published = bool(happenings and publish and publish(connection, happenings))
+    # Last: whoever publishes to one of these lanes waits from now on until the commit.
+    if ended := _ended_lanes(kept, settlements):
+        ordering.move_up(connection, ended, max(done.finished_at for done in kept))
     return Recorded(
-        frozenset(done.claimed.key for done in batch) - keys, _update_health(connection, kept)
+        frozenset(done.claimed.key for done in batch) - keys, disabled, tuple(happenings), published
     )
 
 
@@ -133,7 +165,19 @@ def ending(decision: Decision) -> health.Ending | None:
             return None
 
 
-def _settlement(done: Completed) -> Settlement:
+def _origin(done: Completed) -> Origin:
+    row, target = done.claimed.row, done.claimed.target
+    return Origin(
+        target.account_id,
+        target.environment,
+        target.app_id,
+        row.endpoint_id,
+        row.event_name,
+        row.created_at,
+    )
+
+
+def _settlement(done: Completed, lease: Lease) -> Settlement:
     row, target, attempted = done.claimed.row, done.claimed.target, done.attempted
     ended = ending(done.decision)
     return Settlement(
@@ -153,35 +197,67 @@ def _settlement(done: Completed) -> Settlement:
             request_headers=done.shown_headers,
         ),
         fence=row.fence,
-        status=ended or "pending",
+        status=ended or ("cancelled" if lease.is_stopped else "pending"),
         # Attempts of earlier schedules and interrupted ones come on top of the policy's.
         max_attempts=row.uncounted_attempts + done.max_attempts,
-        next_attempt_at=done.decision.at_ms if isinstance(done.decision, RetryAt) else None,
-        completed_at=done.finished_at if ended else None,
+        next_attempt_at=_due_at(done),
+        completed_at=done.finished_at,
     )
+
+
+def _ended_lanes(
+    kept: Sequence[Completed], settlements: Sequence[Settlement]
+) -> set[ordering.Lane]:
+    """Where others have waited for what has ended now."""
+    pairs = zip(kept, settlements, strict=True)
+    return {done.lane for done, each in pairs if done.lane and each.status != "pending"}
+
+
+def _due_at(done: Completed) -> int | None:
+    if not isinstance(done.decision, RetryAt):
+        return None
+    row = done.claimed.row
+    if row.ordering_key is None or row.expires_at is None:
+        return done.decision.at_ms
+    # Others wait for it: it is claimed when it expires, and cancelled.
+    return min(done.decision.at_ms, row.expires_at)
 
 
 def _update_health(
     connection: Connection, kept: Sequence[Completed]
-) -> tuple[tuple[str, Reason], ...]:
+) -> tuple[tuple[tuple[str, Reason], ...], list[Happening]]:
     if not kept:
-        return ()
+        return (), []
+    happenings: list[Happening] = []
     healths = endpoint_health.load(connection, {d.claimed.target.endpoint_id for d in kept})
-    verdicts: dict[str, tuple[Reason, int]] = {}
+    verdicts: dict[str, tuple[Reason, Completed]] = {}
     for done in kept:
         endpoint_id = done.claimed.target.endpoint_id
         before = healths[endpoint_id]
         after = health.after_attempt(before, ended=ending(done.decision), now_ms=done.finished_at)
         healths[endpoint_id] = after
+        happenings += happened(done, ending(done.decision), before, after)
         reason = _disable_reason(done, after)
         if reason is not None:
-            verdicts.setdefault(endpoint_id, (reason, done.finished_at))
+            verdicts.setdefault(endpoint_id, (reason, done))
     endpoint_health.save(connection, healths)
-    return tuple(
-        (endpoint_id, reason)
-        for endpoint_id, (reason, at_ms) in verdicts.items()
-        if endpoint_health.disable(connection, endpoint_id, reason, at_ms)
-    )
+    switched: list[tuple[str, Reason, Completed]] = [
+        (endpoint_id, reason, done)
+        for endpoint_id, (reason, done) in verdicts.items()
+        if endpoint_health.disable(connection, endpoint_id, reason, done.finished_at)
+    ]
+    happenings += [
+        endpoint_disabled(
+            tenant=done.claimed.target.tenant,
+            app_id=done.claimed.target.app_id,
+            endpoint_id=endpoint_id,
+            url=done.claimed.target.url,
+            reason=reason,
+            at_ms=done.finished_at,
+        )
+        for endpoint_id, reason, done in switched
+    ]
+    return tuple((endpoint_id, reason) for endpoint_id, reason, _ in switched), happenings
 
 
 def _disable_reason(done: Completed, after: health.Health) -> Reason | None:

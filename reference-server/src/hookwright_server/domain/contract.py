@@ -24,6 +24,12 @@ ErrorCode: TypeAlias = Literal[
     "delivery_not_retryable",
     "endpoint_deleted",
     "idempotency_in_progress",
+    "event_type_exists",
+    "delivery_not_replayable",
+    "payload_expunged",
+    "too_many_replays",
+    "too_many_endpoints",
+    "too_many_event_types",
     "payload_too_large",
     "uri_too_long",
     "unsupported_media_type",
@@ -33,6 +39,10 @@ ErrorCode: TypeAlias = Literal[
     "unknown_app",
     "unknown_endpoint",
     "idempotency_key_reused",
+    "unknown_event_type",
+    "payload_schema_mismatch",
+    "transformation_failed",
+    "not_schedulable",
     "rate_limited",
     "headers_too_large",
     "internal_error",
@@ -55,16 +65,36 @@ ErrorCode: TypeAlias = Literal[
 * `delivery_not_retryable` (409): Only `failed` and `dead_letter` deliveries can be retried.
 * `endpoint_deleted` (409): The delivery's endpoint no longer exists, so nothing can be sent to it.
 * `idempotency_in_progress` (409): Repeat the request after `Retry-After` seconds.
-* `payload_too_large` (413): The body, its payload or its metadata exceeds its limit.
+* `event_type_exists` (409): Another event type of this app, perhaps an archived one, has this name.
+* `delivery_not_replayable` (409): A delivery can be replayed once it has ended; a waiting one is
+  cancelled first.
+* `payload_expunged` (409): The message's payload was erased, so there is nothing to send.
+* `too_many_replays` (409): 3 replay tasks of this app are queued or running; wait for one or cancel
+  it.
+* `too_many_endpoints` (409): An app has 10,000 endpoints at most, the app `_system` 10; delete one
+  that is not needed.
+* `too_many_event_types` (409): An app has 10,000 event types at most, archived ones included; use
+  one that it has.
+* `payload_too_large` (413): The body, its payload, metadata, schema, filter rules or filter context
+  exceeds its limit.
 * `uri_too_long` (414): Request targets are limited to 8 KiB.
 * `unsupported_media_type` (415): Send `Content-Type: application/json`, in UTF-8.
 * `url_not_allowed` (422): The URL's form, scheme, port or host breaks the egress policy; `errors`
   gives the reason.
 * `header_not_allowed` (422): The header is set by Hookwright itself or belongs to the connection.
-* `secret_not_valid` (422): Secrets are `whsec_` and the base64 of 24 to 64 bytes.
+* `secret_not_valid` (422): Secrets are `whsec_` and the base64 of 24 to 64 bytes, or with scheme
+  `v1a` `whsk_` and the base64 of an ed25519 key.
 * `unknown_app` (422): `app_slug` names no app of this account and environment.
 * `unknown_endpoint` (422): `endpoint_ids` names an endpoint that this app does not have.
 * `idempotency_key_reused` (422): A key stands for one body on one route for 24 hours.
+* `unknown_event_type` (422): The app takes registered events only, and its catalogue has no event
+  type of this name that is not archived.
+* `payload_schema_mismatch` (422): The schema of the event type refuses the payload; `errors` points
+  at the value.
+* `transformation_failed` (422): The transformation cannot be carried out on this payload; `errors`
+  names the mapping.
+* `not_schedulable` (422): An event with an `ordering_key` goes when its turn comes, so it takes no
+  `deliver_at`.
 * `rate_limited` (429): Repeat the request after `Retry-After` seconds.
 * `headers_too_large` (431): At most 100 header fields and 32 KiB in all.
 * `internal_error` (500): Report it with the request id.
@@ -83,6 +113,12 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
     "delivery_not_retryable",
     "endpoint_deleted",
     "idempotency_in_progress",
+    "event_type_exists",
+    "delivery_not_replayable",
+    "payload_expunged",
+    "too_many_replays",
+    "too_many_endpoints",
+    "too_many_event_types",
     "payload_too_large",
     "uri_too_long",
     "unsupported_media_type",
@@ -92,6 +128,10 @@ ERROR_CODES: Final[tuple[ErrorCode, ...]] = (
     "unknown_app",
     "unknown_endpoint",
     "idempotency_key_reused",
+    "unknown_event_type",
+    "payload_schema_mismatch",
+    "transformation_failed",
+    "not_schedulable",
     "rate_limited",
     "headers_too_large",
     "internal_error",
@@ -113,9 +153,23 @@ makes them only longer.
 * `none`: one attempt.
 """
 
+EventTypePolicy: TypeAlias = Literal["open", "registered"]
+"""Which events the app takes: `open` any name, `registered` only those of its event types that are
+not archived (else 422 `unknown_event_type`). Under both the schema of an event type judges its
+payloads.
+"""
+EVENT_TYPE_POLICIES: Final[tuple[EventTypePolicy, ...]] = ("open", "registered")
+
 SigningSource: TypeAlias = Literal["endpoint", "app"]
 """Whose secret signs: the endpoint's own or its app's."""
 SIGNING_SOURCES: Final[tuple[SigningSource, ...]] = ("endpoint", "app")
+
+SigningScheme: TypeAlias = Literal["v1", "v1a"]
+"""The scheme of Standard Webhooks: `v1` is HMAC-SHA256 with a secret that both sides know
+(`whsec_…`), `v1a` is ed25519: the private key (`whsk_…`) signs, and the receiver needs the public
+one alone (`whpk_…`, see `endpoints.get_secret_public_key`).
+"""
+SIGNING_SCHEMES: Final[tuple[SigningScheme, ...]] = ("v1", "v1a")
 
 HealthState: TypeAlias = Literal["healthy", "degraded", "failing", "disabled"]
 """`degraded` after 1 failed attempt in a row, `failing` after 5; both are labels and stop nothing.
@@ -124,8 +178,8 @@ HealthState: TypeAlias = Literal["healthy", "degraded", "failing", "disabled"]
 HEALTH_STATES: Final[tuple[HealthState, ...]] = ("healthy", "degraded", "failing", "disabled")
 
 DisabledReason: TypeAlias = Literal["manual", "gone", "failing"]
-"""`manual`: by request. `gone`: it answered 410. `failing`: every attempt failed for 5 days, or 20
-deliveries in a row ended in `dead_letter`.
+"""`manual`: by request. `gone`: it answered 410. `failing`: every attempt failed for 5 days, with
+no more than 48 hours between two of them, or 20 deliveries in a row ended in `dead_letter`.
 """
 DISABLED_REASONS: Final[tuple[DisabledReason, ...]] = ("manual", "gone", "failing")
 
@@ -141,10 +195,12 @@ FailureReason: TypeAlias = Literal[
     "http_4xx",
     "http_5xx",
     "interrupted",
+    "transformation_error",
 ]
 """Why an attempt failed. `protocol_error`: the answer was not HTTP, or its header exceeded a limit.
 `interrupted`: the sender died before the answer was recorded; whether it arrived is unknown, and it
-does not count against the schedule.
+does not count against the schedule. `transformation_error`: the endpoint's transformation cannot be
+carried out on the payload; nothing was sent, and the delivery is `failed`.
 """
 FAILURE_REASONS: Final[tuple[FailureReason, ...]] = (
     "timeout",
@@ -158,6 +214,7 @@ FAILURE_REASONS: Final[tuple[FailureReason, ...]] = (
     "http_4xx",
     "http_5xx",
     "interrupted",
+    "transformation_error",
 )
 
 DeliveryStatus: TypeAlias = Literal[
@@ -196,11 +253,40 @@ DELIVERY_STATUS_FILTERS: Final[tuple[DeliveryStatusFilter, ...]] = (
     "unsuccessful",
 )
 
-CancelReason: TypeAlias = Literal["endpoint_deleted", "not_released"]
+CancelReason: TypeAlias = Literal[
+    "endpoint_deleted", "not_released", "retention", "user", "expired"
+]
 """`endpoint_deleted`: its endpoint or app was deleted. `not_released`: the endpoint was enabled
-with `release: false`.
+with `release: false`. `retention`: it was held for longer than its app keeps what is over. `user`:
+by request, or its payload was erased. `expired`: it still waited at `expires_at`.
 """
-CANCEL_REASONS: Final[tuple[CancelReason, ...]] = ("endpoint_deleted", "not_released")
+CANCEL_REASONS: Final[tuple[CancelReason, ...]] = (
+    "endpoint_deleted",
+    "not_released",
+    "retention",
+    "user",
+    "expired",
+)
+
+ReplayableStatus: TypeAlias = Literal[
+    "delivered", "failed", "dead_letter", "cancelled", "unsuccessful"
+]
+"""A status in which a delivery has ended, or `unsuccessful` for `failed` and `dead_letter`
+together.
+"""
+REPLAYABLE_STATUSES: Final[tuple[ReplayableStatus, ...]] = (
+    "delivered",
+    "failed",
+    "dead_letter",
+    "cancelled",
+    "unsuccessful",
+)
+
+ReplayStatus: TypeAlias = Literal["queued", "running", "completed", "cancelled"]
+"""`queued`: not begun. `running`: under way. `completed`: every delivery had its turn. `cancelled`:
+by request.
+"""
+REPLAY_STATUSES: Final[tuple[ReplayStatus, ...]] = ("queued", "running", "completed", "cancelled")
 
 AttemptStatus: TypeAlias = Literal["succeeded", "failed"]
 """Whether the endpoint answered 2xx."""
@@ -215,6 +301,18 @@ SCOPES: Final[tuple[Scope, ...]] = ("read", "write", "trigger", "admin")
 CheckState: TypeAlias = Literal["ok", "failing"]
 """Whether a part works."""
 CHECK_STATES: Final[tuple[CheckState, ...]] = ("ok", "failing")
+
+AnalyticsPeriod: TypeAlias = Literal["1h", "24h", "7d", "30d"]
+"""The time up to now."""
+ANALYTICS_PERIODS: Final[tuple[AnalyticsPeriod, ...]] = ("1h", "24h", "7d", "30d")
+
+AnalyticsInterval: TypeAlias = Literal["5m", "1h", "1d", "1w"]
+"""Five minutes, an hour, a day or a week."""
+ANALYTICS_INTERVALS: Final[tuple[AnalyticsInterval, ...]] = ("5m", "1h", "1d", "1w")
+
+TimelineInterval: TypeAlias = Literal["5m", "1h", "1d"]
+"""Five minutes, an hour or a day."""
+TIMELINE_INTERVALS: Final[tuple[TimelineInterval, ...]] = ("5m", "1h", "1d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +338,12 @@ ERRORS: Final[Mapping[str, ErrorInfo]] = MappingProxyType(
         "idempotency_in_progress": ErrorInfo(
             409, "The first request with this key is still running"
         ),
+        "event_type_exists": ErrorInfo(409, "The event type exists"),
+        "delivery_not_replayable": ErrorInfo(409, "The delivery cannot be replayed"),
+        "payload_expunged": ErrorInfo(409, "The payload was erased"),
+        "too_many_replays": ErrorInfo(409, "Too many replay tasks"),
+        "too_many_endpoints": ErrorInfo(409, "Too many endpoints"),
+        "too_many_event_types": ErrorInfo(409, "Too many event types"),
         "payload_too_large": ErrorInfo(413, "The body is too large"),
         "uri_too_long": ErrorInfo(414, "The request target is too long"),
         "unsupported_media_type": ErrorInfo(415, "The body is not JSON"),
@@ -249,6 +353,10 @@ ERRORS: Final[Mapping[str, ErrorInfo]] = MappingProxyType(
         "unknown_app": ErrorInfo(422, "No such app"),
         "unknown_endpoint": ErrorInfo(422, "No such endpoint"),
         "idempotency_key_reused": ErrorInfo(422, "The idempotency key was used for another body"),
+        "unknown_event_type": ErrorInfo(422, "No such event type"),
+        "payload_schema_mismatch": ErrorInfo(422, "The payload breaks its schema"),
+        "transformation_failed": ErrorInfo(422, "The transformation fails on this payload"),
+        "not_schedulable": ErrorInfo(422, "The event cannot be scheduled"),
         "rate_limited": ErrorInfo(429, "Too many requests"),
         "headers_too_large": ErrorInfo(431, "The header is too large"),
         "internal_error": ErrorInfo(500, "An unexpected error"),
@@ -295,6 +403,7 @@ class Limits:
     failing_after_failures: Final = 5
     disable_after_dead_letters: Final = 20
     disable_after_failing_days: Final = 5
+    disable_after_failing_gap_hours: Final = 48
     retry_after_cap_seconds: Final = 86400
     idempotency_started_seconds: Final = 60
     answer_bytes: Final = 65536
@@ -303,7 +412,37 @@ class Limits:
     request_header_fields: Final = 100
     signing_secret_min_bytes: Final = 24
     signing_secret_max_bytes: Final = 64
+    signing_secrets: Final = 10
+    attempt_after_claim_seconds: Final = 10
     message_deliveries_shown: Final = 100
+    event_schema_bytes: Final = 32768
+    event_schema_patterns: Final = 100
+    event_schema_pattern_bytes: Final = 262144
+    event_schema_evaluations: Final = 1000
+    event_schema_parts: Final = 1000
+    event_schema_work: Final = 40000000
+    example_payload_bytes: Final = 32768
+    filter_bytes: Final = 8192
+    filter_conditions: Final = 32
+    filter_values: Final = 100
+    filter_context_bytes: Final = 8192
+    path_names: Final = 32
+    deliver_at_days_ahead: Final = 30
+    batch_body_bytes: Final = 5242880
+    analytics_points: Final = 1000
+    analytics_days: Final = 400
+    analytics_hours_kept_days: Final = 92
+    analytics_5m_kept_days: Final = 31
+    analytics_top: Final = 10
+    analytics_event_names_per_hour: Final = 200
+    replay_range_days: Final = 31
+    replay_rows_looked_at: Final = 1000000
+    page_rows_looked_at: Final = 1000
+    replays_running: Final = 3
+    system_endpoints: Final = 10
+    endpoints_per_app: Final = 10000
+    event_types_per_app: Final = 10000
+    held_cancelled_at_once: Final = 50000
 
 
 class RetryPolicyDefaults:
@@ -311,15 +450,28 @@ class RetryPolicyDefaults:
 
 
 class AppCreateDefaults:
+    retention_days: Final = 30
     active: Final = True
+    event_type_policy: Final = "open"
+
+
+class AppProvisionDefaults:
+    retention_days: Final = 30
+    event_type_policy: Final = "open"
 
 
 class RotateSecretDefaults:
     overlap_seconds: Final = 86400
 
 
+class AppRotateSecretDefaults:
+    overlap_seconds: Final = 86400
+    scheme: Final = "v1"
+
+
 class EndpointSigningCreateDefaults:
     source: Final = "endpoint"
+    scheme: Final = "v1"
 
 
 class EndpointCreateDefaults:
@@ -336,6 +488,16 @@ class EndpointEnableDefaults:
 class EndpointTestDefaults:
     event_name: Final = "hookwright.test"
     payload: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class TriggerSendDefaults:
+    dry_run: Final = False
+
+
+class ReplayCreateDefaults:
+    statuses: Final = ("unsuccessful",)
+    max_count: Final = 10000
+    dry_run: Final = False
 
 
 class ApiKeyRotateDefaults:
@@ -362,6 +524,8 @@ class AppCreateBounds:
     description_max_length: Final = 500
     rate_limit_per_second_minimum: Final = 1
     rate_limit_per_second_maximum: Final = 100000
+    retention_days_minimum: Final = 1
+    retention_days_maximum: Final = 365
     metadata_max_bytes: Final = 8192
 
 
@@ -371,6 +535,8 @@ class AppProvisionBounds:
     description_max_length: Final = 500
     rate_limit_per_second_minimum: Final = 1
     rate_limit_per_second_maximum: Final = 100000
+    retention_days_minimum: Final = 1
+    retention_days_maximum: Final = 365
     metadata_max_bytes: Final = 8192
 
 
@@ -380,10 +546,32 @@ class AppUpdateBounds:
     description_max_length: Final = 500
     rate_limit_per_second_minimum: Final = 1
     rate_limit_per_second_maximum: Final = 100000
+    retention_days_minimum: Final = 1
+    retention_days_maximum: Final = 365
     metadata_max_bytes: Final = 8192
 
 
+class EventTypeCreateBounds:
+    name_min_length: Final = 1
+    name_max_length: Final = 128
+    name_pattern: Final = "^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$"
+    description_max_length: Final = 500
+    group_min_length: Final = 1
+    group_max_length: Final = 100
+
+
+class EventTypeUpdateBounds:
+    description_max_length: Final = 500
+    group_min_length: Final = 1
+    group_max_length: Final = 100
+
+
 class RotateSecretBounds:
+    overlap_seconds_minimum: Final = 0
+    overlap_seconds_maximum: Final = 604800
+
+
+class AppRotateSecretBounds:
     overlap_seconds_minimum: Final = 0
     overlap_seconds_maximum: Final = 604800
 
@@ -418,6 +606,14 @@ class EndpointUpdateBounds:
     timeout_seconds_maximum: Final = 30
     max_concurrency_minimum: Final = 1
     max_concurrency_maximum: Final = 1000
+    signing_min_properties: Final = 1
+
+
+class EndpointRateLimitBounds:
+    max_requests_minimum: Final = 1
+    max_requests_maximum: Final = 1000000
+    duration_ms_minimum: Final = 100
+    duration_ms_maximum: Final = 86400000
 
 
 class EndpointTestBounds:
@@ -437,13 +633,38 @@ class TriggerSendBounds:
     event_id_pattern: Final = "^[\\x20-\\x7e]+$"
     endpoint_ids_min_items: Final = 1
     endpoint_ids_max_items: Final = 1000
+    filter_context_max_bytes: Final = 8192
+    tags_max_items: Final = 10
+    ordering_key_min_length: Final = 1
+    ordering_key_max_length: Final = 128
+    ordering_key_pattern: Final = "^[\\x20-\\x7e]+$"
+
+
+class TriggerBatchBounds:
+    events_min_items: Final = 1
+    events_max_items: Final = 500
+
+
+class ReplayCreateBounds:
+    delivery_ids_min_items: Final = 1
+    delivery_ids_max_items: Final = 500
+    statuses_min_items: Final = 1
+    statuses_max_items: Final = 5
+    event_name_min_length: Final = 1
+    event_name_max_length: Final = 128
+    event_name_pattern: Final = "^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$"
+    endpoint_id_min_length: Final = 1
+    endpoint_id_max_length: Final = 64
+    endpoint_id_pattern: Final = "^[\\x21-\\x7e]+$"
+    max_count_minimum: Final = 1
+    max_count_maximum: Final = 10000
 
 
 class ApiKeyCreateBounds:
     name_min_length: Final = 1
     name_max_length: Final = 200
     scopes_min_items: Final = 1
-    app_slug_pattern: Final = "^[a-z0-9][a-z0-9-]{0,62}$"
+    app_slug_pattern: Final = "^(_system|[a-z0-9][a-z0-9-]{0,62})$"
 
 
 class ApiKeyRotateBounds:
@@ -455,6 +676,22 @@ class ClockAdvanceBounds:
     advance_pattern: Final = "^P(?!$)([0-9]{1,4}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,5}M)?([0-9]{1,7}(\\.[0-9]{1,3})?S)?)?$"
 
 
+class TransformationBounds:
+    mappings_min_items: Final = 1
+    mappings_max_items: Final = 100
+
+
+class FieldMappingBounds:
+    from_min_length: Final = 1
+    from_max_length: Final = 512
+    to_min_length: Final = 1
+    to_max_length: Final = 512
+
+
+class TransformationPreviewBounds:
+    payload_max_bytes: Final = 262144
+
+
 class ParameterBounds:
     limit_minimum: Final = 1
     limit_maximum: Final = 100
@@ -462,7 +699,10 @@ class ParameterBounds:
     cursor_max_length: Final = 512
     offset_minimum: Final = 0
     offset_maximum: Final = 10000
-    app_slug_pattern: Final = "^(-|[a-z0-9][a-z0-9-]{0,62})$"
+    app_slug_pattern: Final = "^(-|_system|[a-z0-9][a-z0-9-]{0,62})$"
+    event_type_id_min_length: Final = 1
+    event_type_id_max_length: Final = 64
+    event_type_id_pattern: Final = "^[\\x21-\\x7e]+$"
     endpoint_id_min_length: Final = 1
     endpoint_id_max_length: Final = 64
     endpoint_id_pattern: Final = "^[\\x21-\\x7e]+$"
@@ -472,6 +712,9 @@ class ParameterBounds:
     delivery_id_min_length: Final = 1
     delivery_id_max_length: Final = 64
     delivery_id_pattern: Final = "^[\\x21-\\x7e]+$"
+    replay_id_min_length: Final = 1
+    replay_id_max_length: Final = 64
+    replay_id_pattern: Final = "^[\\x21-\\x7e]+$"
     key_id_min_length: Final = 1
     key_id_max_length: Final = 64
     key_id_pattern: Final = "^[\\x21-\\x7e]+$"

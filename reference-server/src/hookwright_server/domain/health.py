@@ -13,6 +13,8 @@ FAILING_AFTER = Limits.failing_after_failures
 """HEALTH-1: failed attempts in a row from which an endpoint reads as failing."""
 DISABLE_AFTER_MS = Limits.disable_after_failing_days * 24 * 60 * 60 * 1000
 """HEALTH-5: an endpoint whose every attempt failed over this span is disabled."""
+UNTOLD_AFTER_MS = Limits.disable_after_failing_gap_hours * 60 * 60 * 1000
+"""HEALTH-5: a longer time without an attempt tells nothing of an endpoint: the span begins anew."""
 DISABLE_AFTER_DEAD_LETTERS = Limits.disable_after_dead_letters
 """HEALTH-5: an endpoint is disabled when so many deliveries in a row end in dead_letter."""
 
@@ -25,6 +27,7 @@ class Health:
     """What an endpoint's row remembers. Instants are milliseconds since the epoch.
 
     `first_failure_at` begins the present row of failed attempts and is None outside one.
+    `failing_since` begins the part of it without a long time between two attempts.
     """
 
     consecutive_failures: int = 0
@@ -32,6 +35,7 @@ class Health:
     first_failure_at: int | None = None
     last_success_at: int | None = None
     last_failure_at: int | None = None
+    failing_since: int | None = None
 
 
 def after_attempt(health: Health, *, ended: Ending | None, now_ms: int) -> Health:
@@ -48,12 +52,19 @@ def after_attempt(health: Health, *, ended: Ending | None, now_ms: int) -> Healt
         first_failure_at=now_ms if health.first_failure_at is None else health.first_failure_at,
         last_success_at=health.last_success_at,
         last_failure_at=now_ms,
+        failing_since=_failing_since(health, now_ms),
     )
 
 
 def reset(health: Health) -> Health:
     """The health of an endpoint that was enabled again: its rows of failures are forgotten."""
-    return replace(health, consecutive_failures=0, dead_letter_streak=0, first_failure_at=None)
+    return replace(
+        health,
+        consecutive_failures=0,
+        dead_letter_streak=0,
+        first_failure_at=None,
+        failing_since=None,
+    )
 
 
 def state(health: Health, active: bool) -> State:
@@ -69,13 +80,20 @@ def should_disable(health: Health) -> bool:
     """Whether the endpoint is to be disabled (`failing`); asked after a failed attempt.
 
     The span runs between failed attempts: an endpoint that failed once and then got no
-    event for a week has not failed for a week.
+    event for a week has not failed for a week, nor has one that failed once more after it.
     """
     if health.dead_letter_streak >= DISABLE_AFTER_DEAD_LETTERS:
         return True
-    if health.first_failure_at is None or health.last_failure_at is None:
+    if health.failing_since is None or health.last_failure_at is None:
         return False
-    return health.last_failure_at - health.first_failure_at >= DISABLE_AFTER_MS
+    return health.last_failure_at - health.failing_since >= DISABLE_AFTER_MS
+
+
+def _failing_since(before: Health, now_ms: int) -> int:
+    since, last = before.failing_since, before.last_failure_at
+    if before.first_failure_at is None or since is None or last is None:
+        return now_ms
+    return now_ms if now_ms - last > UNTOLD_AFTER_MS else since
 
 
 def _streak(before: int, ended: Ending | None) -> int:

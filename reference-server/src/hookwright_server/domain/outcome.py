@@ -54,7 +54,12 @@ class Overflow:
     limit: str
 
 
-Outcome = Delivered | Refused | Unreachable | DeadlineExceeded | Blocked | Overflow
+@dataclass(frozen=True, slots=True)
+class NotTransformed:
+    """The endpoint's transformation cannot be carried out on the payload; nothing was sent."""
+
+
+Outcome = Delivered | Refused | Unreachable | DeadlineExceeded | Blocked | Overflow | NotTransformed
 
 FailureReason = Literal[
     "timeout",
@@ -68,6 +73,7 @@ FailureReason = Literal[
     "http_4xx",
     "http_5xx",
     "interrupted",
+    "transformation_error",
 ]
 
 
@@ -86,6 +92,8 @@ def failure_reason(outcome: Outcome) -> FailureReason | None:
             return "blocked_address"
         case Overflow():
             return "protocol_error"
+        case NotTransformed():
+            return "transformation_error"
 
 
 def status_code(outcome: Outcome) -> int | None:

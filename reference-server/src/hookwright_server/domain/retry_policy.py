@@ -10,6 +10,7 @@ from hookwright_server.domain.outcome import (
     Blocked,
     DeadlineExceeded,
     Delivered,
+    NotTransformed,
     Outcome,
     Overflow,
     Refused,
@@ -107,7 +108,7 @@ def _retryable(outcome: Outcome, policy: RetryPolicy) -> bool:
             return status in RETRYABLE_CLIENT_ERRORS or policy.retry_client_errors
         case Refused() | Unreachable() | DeadlineExceeded() | Blocked() | Overflow():
             return True
-        case Delivered():
+        case Delivered() | NotTransformed():
             return False
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MAX_LENGTH = 63
+SYSTEM = "_system"
+"""Names the app to which the platform itself publishes; nobody can choose it for another."""
 
 _FORM = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _OTHER = re.compile(r"[^a-z0-9]+")

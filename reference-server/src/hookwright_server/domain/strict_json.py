@@ -14,14 +14,17 @@ import math
 import re
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, TypeVar, cast
 
 from hookwright_server.domain.contract import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
+
+Read = TypeVar("Read")
+_Spans: TypeAlias = dict[str, tuple[int, int]]
 
 Rule = Literal[
     "encoding",
@@ -90,8 +93,41 @@ def parse_document(
     """As `parse`, and in the same pass the exact bytes of the `untouched` members."""
     text = _decode(raw)
     decoder = _DECODER if _numbers_are_small(raw) else _SATURATING_DECODER
+    value, spans = _guarded(text, max_depth, lambda: _read(text, decoder, untouched))
+    _check_depth(value, text, max_depth)
+    _check_escapes(text)
+    if decoder is _SATURATING_DECODER:
+        _check_numbers(text, [spans[name] for name in untouched if name in spans])
+    return Document(value, text, spans)
+
+
+def parse_items(
+    raw: bytes, items: str, *, max_depth: int = Limits.json_depth, untouched: tuple[str, ...] = ()
+) -> tuple[JsonValue, list[dict[str, bytes]]]:
+    """As `parse_document`, where the objects in the top-level array `items` hold `untouched`.
+
+    Also returns the exact bytes of those members, for each item.
+    """
+    text = _decode(raw)
+    decoder = _DECODER if _numbers_are_small(raw) else _SATURATING_DECODER
+    value, spans = _guarded(text, max_depth, lambda: _read_batch(text, decoder, items, untouched))
+    _check_depth(value, text, max_depth)
+    _check_escapes(text)
+    if decoder is _SATURATING_DECODER:
+        _check_numbers(text, [span for of_item in spans for span in of_item.values()])
+    members = [
+        {name: text[start:end].encode() for name, (start, end) in of_item.items()}
+        for of_item in spans
+    ]
+    return value, members
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+def _guarded(text: str, max_depth: int, read: Callable[[], Read]) -> Read:
     try:
-        value, spans = _read(text, decoder, untouched)
+        return read()
     except json.JSONDecodeError as error:
         _refuse("syntax", f"This is not JSON: {error.msg}", text, error.pos)
     except RecursionError:
@@ -101,14 +137,6 @@ def parse_document(
     except _ConstantError as error:
         at = next((at for at, lexeme in _outside_strings(text) if lexeme == error.name), 0)
         _refuse("not_a_number", f"{error.name} is no JSON number.", text, at)
-    _check_depth(value, text, max_depth)
-    _check_escapes(text)
-    if decoder is _SATURATING_DECODER:
-        _check_numbers(text, [spans[name] for name in untouched if name in spans])
-    return Document(value, text, spans)
-
-
-# --- reading ---------------------------------------------------------------------------------
 
 
 class _DuplicateKeyError(Exception):
@@ -199,6 +227,55 @@ def _read_members(
         else:
             name, at = _next_name(text, end, decoder)
     return members, at
+
+
+def _read_batch(
+    text: str, decoder: json.JSONDecoder, items: str, wanted: tuple[str, ...]
+) -> tuple[JsonValue, list[_Spans]]:
+    spans: list[_Spans] = []
+    at = _skip(text, 0)
+    value: JsonValue
+    if text.startswith("{", at):
+        members: dict[str, JsonValue] = {}
+        name, at = _first_name(text, at + 1, decoder)
+        while name is not None:
+            if name in members:
+                raise _DuplicateKeyError
+            if name == items and text.startswith("[", at):
+                members[name], end = _read_items(text, at, decoder, wanted, spans)
+            else:
+                members[name], end = decoder.raw_decode(text, at)
+            name, at = _next_name(text, end, decoder)
+        value = members
+    else:
+        value, at = decoder.raw_decode(text, at)
+    at = _skip(text, at)
+    if at != len(text):
+        raise json.JSONDecodeError("Extra data", text, at)
+    return value, spans
+
+
+def _read_items(
+    text: str, at: int, decoder: json.JSONDecoder, wanted: tuple[str, ...], spans: list[_Spans]
+) -> tuple[list[JsonValue], int]:
+    values: list[JsonValue] = []
+    at = _skip(text, at + 1)
+    if text.startswith("]", at):
+        return values, at + 1
+    while True:
+        found: _Spans = {}
+        if text.startswith("{", at):
+            value, at = _read_members(text, at, decoder, wanted, found)
+        else:
+            value, at = decoder.raw_decode(text, at)
+        values.append(value)
+        spans.append(found)
+        at = _skip(text, at)
+        if text.startswith("]", at):
+            return values, at + 1
+        if not text.startswith(",", at):
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+        at = _skip(text, at + 1)
 
 
 def _first_name(text: str, at: int, decoder: json.JSONDecoder) -> tuple[str | None, int]:

@@ -18,6 +18,8 @@ from hookwright_server.http.edge.operations import Operation
 from hookwright_server.http.fast_lane import FastLane, LanedFlask
 from hookwright_server.http.journal import Journal
 
+_LARGER = {"trigger.send_batch": Limits.batch_body_bytes}
+
 
 def create_app() -> LanedFlask:
     """The WSGI application, still without operations."""
@@ -45,7 +47,7 @@ def add_operations(
             raise NotFound
         try:
             _check_query()
-            body = _read_body()
+            body = _read_body(_LARGER.get(operation.operation_id, Limits.body_bytes))
         except Refusal as refusal:
             return _response(_refused(refusal, journal))
         return _response(dispatcher.serve(operation, call, _request(path, body)))
@@ -82,23 +84,19 @@ def _check_query() -> None:
         raise Refusal("validation_error", "A parameter's name holds U+0000. Remove it.")
 
 
-def _read_body() -> bytes:
+def _read_body(most: int) -> bytes:
     """The whole body, however it is framed, up to the contract's limit."""
     length = request.content_length
-    if length is not None and length > Limits.body_bytes:
-        raise _too_large()
-    body: bytes = request.environ["wsgi.input"].read(
-        Limits.body_bytes + 1 if length is None else length
-    )
-    if len(body) > Limits.body_bytes:
-        raise _too_large()
+    if length is not None and length > most:
+        raise _too_large(most)
+    body: bytes = request.environ["wsgi.input"].read(most + 1 if length is None else length)
+    if len(body) > most:
+        raise _too_large(most)
     return body
 
 
-def _too_large() -> Refusal:
-    return Refusal(
-        "payload_too_large", f"The body has more than {Limits.body_bytes} bytes. Shorten it."
-    )
+def _too_large(most: int) -> Refusal:
+    return Refusal("payload_too_large", f"The body has more than {most} bytes. Shorten it.")
 
 
 def _response(answer: Answer) -> Response:

@@ -17,7 +17,7 @@ class Context:
     `payload` is the exact text of the body's member `payload`. `keyed` is set when the request
     carries an idempotency key that the handler itself must honour. `traceparent` is what those
     carry on who act for this request; None: nothing. `admit` raises NotAdmitted when a quota is
-    used up; None: it has been seen to.
+    used up; None: it has been seen to. `payloads` are the exact payloads of a batch's events.
     """
 
     operation_id: str
@@ -28,6 +28,7 @@ class Context:
     keyed: Keyed | None = None
     traceparent: str | None = None
     admit: Callable[[], None] | None = None
+    payloads: tuple[bytes, ...] = ()
 
     @property
     def principal(self) -> Principal:

@@ -30,7 +30,8 @@ from hookwright_server.http.edge.operations import Operation
 from hookwright_server.http.edge.routes import Call
 from hookwright_server.http.idempotency import Idempotency, Keyed
 from hookwright_server.http.journal import Entry, Journal
-from hookwright_server.http.rate_limit import Counted, Policy, RateLimiter
+from hookwright_server.http.paging import Totals
+from hookwright_server.http.rate_limit import Counted, Policy, RateLimiter, Several
 from hookwright_server.services.principal import Principal
 from hookwright_server.services.sizes import check_payload
 from hookwright_server.services.trigger import Trigger
@@ -38,13 +39,18 @@ from hookwright_server.store.database import Connection, Database
 from hookwright_server.store.errors import NotAdmitted, StoreUnavailable, WriterBusy, WriteUnknown
 
 _log = logging.getLogger(__name__)
+_chance = random.Random().random  # noqa: S311 - chooses a sample
 
 # These make their own transactions: they wait for the group commit, the network or time.
 _OWN_TRANSACTIONS = frozenset({"trigger", "health", "test_clock"})
-_WAITING = frozenset({"endpoints.test"})
+# These have no use for one.
+_WITHOUT_TRANSACTION = frozenset({"endpoints.test", "transformations.preview"})
+# They go before their own last transaction with others; in that they honour the key, as a trigger.
+_IN_SEVERAL = frozenset({"deliveries.create_replay", "endpoints.enable"})
 _CHANGE_KEYS = frozenset({"api_keys", "apps"})
 _CHANGE_RATES = frozenset({"apps"})
 _RAW_MEMBER = "payload"
+_BATCH, _ITEMS = "trigger.send_batch", "events"
 # A list holds, in its rows, what was as deep as a request may be.
 _ANSWER_DEPTH = Limits.json_depth + 8
 # Whatever else stands in its place names no app, and may be nothing that a database takes.
@@ -95,6 +101,7 @@ class Dispatcher:
         self._trigger = trigger
         self._validated_share = validated_share
         self._journal = journal
+        self._totals = Totals()
 
     def serve(self, operation: Operation, call: Call, request: Request) -> Answer:
         """The answer to `request`; everything that can be refused becomes a problem."""
@@ -136,14 +143,17 @@ class Dispatcher:
         app_slug = request.path_params.get("app_slug", "")
         if operation.tag == "trigger" and _may(operation, principal) and _SLUG.fullmatch(app_slug):
             with contextlib.suppress(Refusal):  # no such app: the handler says so
-                return self._count_message(principal, app_slug)
+                return self._count_message(operation, principal, app_slug)
         policy = Policy("key", principal.requests_per_minute, 60)
         return self._limiter.count(policy, principal.key_id)
 
-    def _count_message(self, principal: Principal, app_slug: str) -> Counted:
+    def _count_message(self, operation: Operation, principal: Principal, app_slug: str) -> Counted:
         audience = self._trigger.audience(principal, app_slug)
         quota = audience.rate_limit_per_second or principal.messages_per_second
-        return self._limiter.count(Policy("app", quota, 1), audience.app_id)
+        policy = Policy("app", quota, 1)
+        if operation.operation_id == _BATCH:
+            return Several(lambda: self._limiter.count(policy, audience.app_id))
+        return self._limiter.count(policy, audience.app_id)
 
     def _run(
         self,
@@ -155,11 +165,11 @@ class Dispatcher:
     ) -> Answer:
         _require_scope(operation, entry.principal)
         params = _params(operation, request)
-        body, payload = _body(operation, request)
+        body, payload, payloads = _body(operation, request)
         admit = self._admission(operation, counted)
         principal, request_id = entry.principal, entry.request_id
         keyed = self._keyed(operation, principal, request)
-        owns_transaction = operation.tag in _OWN_TRANSACTIONS
+        owns_transaction = _owns_transaction(operation)
         context = Context(
             operation.operation_id,
             request_id,
@@ -168,16 +178,21 @@ class Dispatcher:
             keyed=keyed if owns_transaction else None,
             traceparent=entry.span.traceparent,
             admit=admit,
+            payloads=payloads,
         )
 
         def run(context: Context) -> Answer:
-            return success(operation.success_status, call(context, params, body))
+            answer = success(operation.success_status, call(context, params, body))
+            if isinstance(counted, Several):
+                counted.count_more(len(payloads) - 1)
+            return answer
 
         if keyed is None:
-            return self._plainly(operation, context, run)
+            with self._totals.place(principal, params):
+                return self._plainly(operation, context, run)
         if owns_transaction:
             return run(context)
-        if operation.operation_id in _WAITING:
+        if operation.operation_id in _WITHOUT_TRANSACTION:
             return self._idempotency.around(keyed, request_id, lambda: run(context))
         return self._writing(
             operation,
@@ -218,7 +233,7 @@ class Dispatcher:
     def _plainly(
         self, operation: Operation, context: Context, run: Callable[[Context], Answer]
     ) -> Answer:
-        if operation.tag in _OWN_TRANSACTIONS or operation.operation_id in _WAITING:
+        if _owns_transaction(operation) or operation.operation_id in _WITHOUT_TRANSACTION:
             return run(context)
 
         def work(tx: Connection) -> Answer:
@@ -239,7 +254,7 @@ class Dispatcher:
 
     def _checked(self, operation: Operation, answer: Answer) -> Answer:
         """Hold a sample of the answers against the contract; with all of them, break loudly."""
-        if self._validated_share and random.random() < self._validated_share:  # noqa: S311 - a sample
+        if self._validated_share and _chance() < self._validated_share:
             body = answer.body
             value = _answer_value(body) if body else None
             errors = gate.response_errors(operation.operation_id, answer.status, value)
@@ -301,6 +316,10 @@ def _may(operation: Operation, principal: Principal) -> bool:
     return operation.scope is None or principal.may(operation.scope)
 
 
+def _owns_transaction(operation: Operation) -> bool:
+    return operation.tag in _OWN_TRANSACTIONS or operation.operation_id in _IN_SEVERAL
+
+
 def _require_scope(operation: Operation, principal: Principal | None) -> None:
     if principal is not None and not _may(operation, principal):
         raise Refusal(
@@ -325,14 +344,14 @@ def _path_params(parse: _Parse, path: tuple[tuple[str, str], ...]) -> object:
     return parse(dict(path), {})
 
 
-def _body(operation: Operation, request: Request) -> tuple[Any, bytes | None]:
-    """The body as a model, and the exact bytes of its member `payload`."""
+def _body(operation: Operation, request: Request) -> tuple[Any, bytes | None, tuple[bytes, ...]]:
+    """The body as a model, and the exact bytes of its payload, or of all its events' payloads."""
     model = operation.request_model
     if model is None:
         if request.body.strip() not in (b"", b"{}"):
             detail = f"{operation.operation_id} takes no body. Send none."
             raise Refusal("validation_error", detail, (Fault("", "body", detail),))
-        return None, None
+        return None, None, ()
     raw = request.body
     if not raw:
         if operation.body_required:
@@ -341,6 +360,8 @@ def _body(operation: Operation, request: Request) -> tuple[Any, bytes | None]:
         raw = b"{}"
     else:
         _check_media_type(request.headers)
+    if operation.operation_id == _BATCH:
+        return _batch(operation, model, raw)
     document = _parsed(raw)
     errors = gate.body_errors(operation.operation_id, document.value)
     if errors:
@@ -348,7 +369,24 @@ def _body(operation: Operation, request: Request) -> tuple[Any, bytes | None]:
     payload = document.member(_RAW_MEMBER) if _RAW_MEMBER in document.spans else None
     if payload is not None:
         check_payload(payload)
-    return _modelled(model, document.value), payload
+    return _modelled(model, document.value), payload, ()
+
+
+def _batch(
+    operation: Operation, model: type[BaseModel], raw: bytes
+) -> tuple[Any, bytes | None, tuple[bytes, ...]]:
+    # An event may be as deep as one that comes alone.
+    depth = Limits.json_depth + 2
+    try:
+        value, members = strict_json.parse_items(
+            raw, _ITEMS, max_depth=depth, untouched=(_RAW_MEMBER,)
+        )
+    except StrictJsonError as error:
+        raise _not_json(error) from error
+    errors = gate.body_errors(operation.operation_id, value)
+    if errors:
+        raise _invalid("The request body does not fit the contract.", errors)
+    return _modelled(model, value), None, tuple(each[_RAW_MEMBER] for each in members)
 
 
 def _modelled(model: type[BaseModel], value: object) -> BaseModel:
@@ -383,8 +421,11 @@ def _parsed(raw: bytes) -> strict_json.Document:
             raw, max_depth=Limits.json_depth, untouched=(_RAW_MEMBER,)
         )
     except StrictJsonError as error:
-        fault = Fault("", error.rule, str(error))
-        raise Refusal("validation_error", str(error), (fault,)) from error
+        raise _not_json(error) from error
+
+
+def _not_json(error: StrictJsonError) -> Refusal:
+    return Refusal("validation_error", str(error), (Fault("", error.rule, str(error)),))
 
 
 def _invalid(detail: str, errors: Sequence[FieldError]) -> Refusal:

@@ -110,8 +110,11 @@ class Idempotency:
 
     def find(self, keyed: Keyed) -> RecordRow | None:
         """The record that an earlier request with this key left."""
-        now_ms = self._clock.now_ms()
-        return self._database.read(lambda tx: idempotency.find(tx, keyed.scope, now_ms))
+        return self._database.read(lambda tx: self.find_in(tx, keyed))
+
+    def find_in(self, tx: Connection, keyed: Keyed) -> RecordRow | None:
+        """The same in `tx`; if that writes, nobody else writes the record until it ends."""
+        return idempotency.find(tx, keyed.scope, self._clock.now_ms())
 
     def keep(self, keyed: Keyed, refusal: Refusal, request_id: str) -> Answer:
         """Record a refusal unless a record is there; the answer to give."""
@@ -128,6 +131,42 @@ class Idempotency:
             if found is None:
                 raise
             return self.replay(found, keyed, request_id)
+
+    def take_up(self, keyed: Keyed, request_id: str) -> Answer | None:
+        """Note that a request runs which a repeat may finish; the stored answer, if it has ended.
+
+        Refuses another body.
+        """
+
+        def begin(tx: Connection) -> RecordRow | None:
+            found = idempotency.find(tx, keyed.scope, self._clock.now_ms())
+            if found is None:
+                idempotency.start(tx, self.record(keyed, Answer(0, b"")))
+            return found
+
+        found = self._database.write(begin)
+        if found is None or (found.status is None and found.fingerprint == keyed.fingerprint):
+            return None
+        return self.replay(found, keyed, request_id)
+
+    def end(self, keyed: Keyed, answer: Answer, request_id: str) -> Answer:
+        """The answer to a request that was taken up: `answer`, unless another one was first.
+
+        One that leaves no record takes that of the beginning away.
+        """
+
+        def finish(tx: Connection) -> RecordRow | None:
+            found = idempotency.find(tx, keyed.scope, self._clock.now_ms())
+            if found is not None and found.status is not None:
+                return found
+            if _is_recorded(answer.status):
+                idempotency.finish(tx, self.record(keyed, answer))
+            else:
+                idempotency.drop(tx, keyed.scope)
+            return None
+
+        found = self._database.write(finish)
+        return answer if found is None else self.replay(found, keyed, request_id)
 
     def replay(self, found: RecordRow, keyed: Keyed, request_id: str) -> Answer:
         """The stored answer; refuses another body, and a first request that still runs."""

@@ -24,6 +24,7 @@ from hookwright_server.telemetry.meters import SILENT, RequestMeter
 from hookwright_server.telemetry.traces import NO_TRACES, Span, Tracer, trace_id
 
 _log = logging.getLogger("hookwright.request")
+_chance = random.Random().random  # noqa: S311 - chooses a sample
 
 _LONGEST_PATH = 200
 _NO_OPERATION = "none"
@@ -55,7 +56,7 @@ class Journal:
         tracer: Tracer = NO_TRACES,
         *,
         sampled_share: float = 1.0,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = _chance,
     ) -> None:
         """`sampled_share` (0 to 1) of the published events are logged."""
         self._request_ids = request_ids

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, NotRequired, Protocol, TypedDict, TypeVar
 
 from hookwright_server.domain import cursor
 from hookwright_server.domain.cursor import CursorError
 from hookwright_server.errors import invalid
 from hookwright_server.http.context import Context
+from hookwright_server.services.places import Places
+from hookwright_server.services.principal import Principal
 from hookwright_server.store.pages import PageQuery, RowPage
 
 Row = TypeVar("Row")
 Document = TypeVar("Document")
 
+_SKIPPING = "+"  # no id has one
 _PAGING = frozenset({"limit", "cursor", "offset", "include_total"})
+# To tell how many there are takes as long as there are many, and holds a request thread.
+_COUNTED_AT_A_TIME = 24
+_COUNTED_AT_A_TIME_OF_ONE_ACCOUNT = 12
 
 
 class PageParams(Protocol):
@@ -37,7 +44,7 @@ class Cursors:
     """Turns parameters into a page query and a page of rows into the envelope."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        """The first of `keys` signs; cursors signed under the others are still taken."""
+        """The first of `keys` seals; cursors sealed under the others are still taken."""
         self._keys = keys
 
     def query(self, context: Context, params: PageParams) -> PageQuery:
@@ -46,10 +53,15 @@ class Cursors:
             raise invalid(
                 "query/offset", "exclusive", "'cursor' and 'offset' exclude each other; send one."
             )
+        before_id: str | None = None
+        skip = params.offset or 0
+        if params.cursor is not None:
+            before_id, _, left = self._open(context, params).partition(_SKIPPING)
+            skip = int(left or 0)
         return PageQuery(
             limit=params.limit,
-            before_id=None if params.cursor is None else self._open(context, params),
-            offset=params.offset or 0,
+            before_id=before_id,
+            offset=skip,
             include_total=params.include_total,
         )
 
@@ -57,7 +69,8 @@ class Cursors:
         """The cursor of the next page; None on the last one."""
         if page.next_id is None:
             return None
-        return cursor.seal(page.next_id, _binding(context, params), self._keys[0])
+        position = f"{page.next_id}{_SKIPPING}{page.skip}" if page.skip else page.next_id
+        return cursor.seal(position, _binding(context, params), self._keys[0])
 
     def _open(self, context: Context, params: PageParams) -> str:
         refusal = "There is no key to open a cursor with."
@@ -67,6 +80,23 @@ class Cursors:
             except CursorError as error:
                 refusal = str(error)
         raise invalid("query/cursor", "cursor", refusal)
+
+
+class Totals:
+    """Who asks for totals waits for their places: other requests have threads left."""
+
+    def __init__(self) -> None:
+        self._places = Places(
+            _COUNTED_AT_A_TIME,
+            _COUNTED_AT_A_TIME_OF_ONE_ACCOUNT,
+            "Too many totals are being counted.",
+        )
+
+    def place(self, principal: Principal | None, params: object) -> AbstractContextManager[None]:
+        """To hold while a request is served; `unavailable` when too many ask for a total."""
+        if principal is None or not getattr(params, "include_total", False):
+            return nullcontext()
+        return self._places.taken(principal.account_id)
 
 
 class Envelope(TypedDict):

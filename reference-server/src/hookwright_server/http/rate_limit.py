@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,6 +79,26 @@ class Known:
 
     def standing(self) -> Standing:
         return self.value
+
+
+class Several:
+    """One request that may count several times: judged by the first, told by the last."""
+
+    def __init__(self, count: Callable[[], Counted]) -> None:
+        self._count = count
+        self._last = count()
+
+    @property
+    def known(self) -> bool:
+        return True  # it is judged before it is served
+
+    def standing(self) -> Standing:
+        return self._last.standing()
+
+    def count_more(self, times: int) -> None:
+        """Count it so many times more."""
+        for _ in range(times):
+            self._last = self._count()
 
 
 class RateLimiter(Protocol):

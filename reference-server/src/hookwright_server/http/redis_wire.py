@@ -94,5 +94,6 @@ def wires(url: str, patience_s: float) -> Callable[[], Wire]:
         retry=Retry(NoBackoff(), 0),
         protocol=2,
     )
-    make = cast("Callable[[], _Connection]", pool.make_connection)
-    return lambda: Wire(make(), patience_s)
+    # Not `make_connection`: the pool would count those that were lost, and end at a hundred.
+    make = cast("Callable[..., _Connection]", pool.connection_class)
+    return lambda: Wire(make(**pool.connection_kwargs), patience_s)

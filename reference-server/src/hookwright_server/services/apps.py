@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hookwright_server.domain import merge_patch, slug
+from hookwright_server.domain.contract import AppCreateDefaults
+from hookwright_server.domain.signing_keys import Scheme
 from hookwright_server.errors import Fault, Refusal
 from hookwright_server.services.parts import Parts
 from hookwright_server.services.principal import Principal, require_app, require_unbound
 from hookwright_server.services.secrets import Rotated, Secrets
 from hookwright_server.services.sizes import check_metadata
-from hookwright_server.store import api_keys, apps, endpoints
+from hookwright_server.store import api_keys, apps, endpoints, signing_secrets
 from hookwright_server.store.apps import AppRow
 from hookwright_server.store.database import Connection
 from hookwright_server.store.pages import PageQuery, RowPage
@@ -28,6 +30,8 @@ class NewApp:
     retry_policy: dict[str, Any] | None
     rate_limit_per_second: int | None
     metadata: dict[str, Any]
+    retention_days: int
+    event_type_policy: str = AppCreateDefaults.event_type_policy
 
 
 class Apps:
@@ -65,7 +69,7 @@ class Apps:
     ) -> tuple[AppRow, str | None]:
         """The app with this slug as it is, or a new one with its secret."""
         require_unbound(principal)
-        if not slug.is_slug(app_slug):
+        if app_slug != slug.SYSTEM and not slug.is_slug(app_slug):
             raise Refusal(
                 "validation_error",
                 f"{app_slug!r} is no slug to create an app under; name the app.",
@@ -92,20 +96,29 @@ class Apps:
         return after
 
     def delete(self, tx: Connection, principal: Principal, app_slug: str) -> None:
-        """Delete the app, its endpoints and the keys bound to it; what was pending is cancelled."""
+        """Delete the app, its endpoints, their secrets and the keys bound to it.
+
+        What was pending reads as cancelled from now on.
+        """
         require_unbound(principal)
         app = require_app(tx, principal, app_slug)
         now_ms = self._parts.clock.now_ms()
         endpoints.delete_of_app(tx, app.id, now_ms)
+        signing_secrets.erase_of_app(tx, app.id)
         api_keys.revoke_of_app(tx, app.id, now_ms)
         apps.mark_deleted(tx, app.id, now_ms)
 
     def rotate_secret(
-        self, tx: Connection, principal: Principal, app_slug: str, overlap_seconds: int
+        self,
+        tx: Connection,
+        principal: Principal,
+        app_slug: str,
+        overlap_seconds: int,
+        scheme: Scheme = "v1",
     ) -> Rotated:
-        """A new secret for the app; the old one signs beside it for `overlap_seconds`."""
+        """A new secret for the app; the old one of `scheme` signs beside it for the overlap."""
         app = require_app(tx, principal, app_slug)
-        return self._secrets.rotate(tx, principal.realm, app.id, None, overlap_seconds)
+        return self._secrets.rotate(tx, principal.realm, app.id, None, overlap_seconds, scheme)
 
     def _insert(
         self, tx: Connection, principal: Principal, new: NewApp, app_slug: str
@@ -128,6 +141,9 @@ class Apps:
             subscriptions_version=1,
             created_at=now_ms,
             updated_at=now_ms,
+            event_type_policy=new.event_type_policy,
+            has_event_types=False,
+            retention_days=new.retention_days,
         )
         if not apps.insert(tx, row):
             return None

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from hookwright_server.delivery.prepare import NotPreparable, Preparer, SignedRequest
 from hookwright_server.delivery.sender import Attempted, OutgoingRequest
-from hookwright_server.domain.outcome import FailureReason, failure_reason
+from hookwright_server.domain.outcome import FailureReason, NotTransformed, failure_reason
 from hookwright_server.domain.signing import build_body
+from hookwright_server.domain.transformation import TransformationFailed
 from hookwright_server.errors import Refusal
 from hookwright_server.services.endpoints import Endpoints
 from hookwright_server.services.parts import Parts
@@ -26,18 +27,26 @@ Send = Callable[[OutgoingRequest], Attempted]
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """What was sent and what came of it; `shown_headers` hides the values of custom ones."""
+    """What was sent and what came of it; `sent` None: it could not be transformed."""
 
     __test__ = False
 
-    url: str
-    shown_headers: dict[str, str]
-    body: bytes
+    sent: SignedRequest | None
     failure_reason: FailureReason | None
     status_code: int | None
     latency_ms: int
     response_body: bytes | None
     response_body_truncated: bool
+
+
+_NOTHING_SENT = TestResult(
+    sent=None,
+    failure_reason=failure_reason(NotTransformed()),
+    status_code=None,
+    latency_ms=0,
+    response_body=None,
+    response_body_truncated=False,
+)
 
 
 class EndpointTests:
@@ -56,7 +65,11 @@ class EndpointTests:
         self._endpoints = endpoints
         self._preparer = preparer
         self._send = send
-        self._places = Places(_AT_A_TIME, _AT_A_TIME_OF_ONE_ACCOUNT)
+        self._places = Places(
+            _AT_A_TIME,
+            _AT_A_TIME_OF_ONE_ACCOUNT,
+            "Too many test events are waiting for their endpoints.",
+        )
 
     def run(
         self,
@@ -67,14 +80,15 @@ class EndpointTests:
         payload: bytes,
     ) -> TestResult:
         """Send one event to the endpoint, even to a disabled one, and wait for the outcome."""
-        signed = self._sign(principal, app_slug, endpoint_id, event_name, payload)
+        try:
+            signed = self._sign(principal, app_slug, endpoint_id, event_name, payload)
+        except TransformationFailed:
+            return _NOTHING_SENT
         with self._places.taken(principal.account_id):
             attempted = self._send(signed.request)
         answered = attempted.status_code is not None
         return TestResult(
-            url=signed.request.url,
-            shown_headers=signed.shown_headers,
-            body=signed.request.body,
+            sent=signed,
             failure_reason=failure_reason(attempted.outcome),
             status_code=attempted.status_code,
             latency_ms=attempted.latency_ms,
@@ -91,17 +105,18 @@ class EndpointTests:
         payload: bytes,
     ) -> SignedRequest:
         now_ms = self._parts.clock.now_ms()
-        body = build_body(event_name, now_ms, payload)
         message_id = self._parts.ids.new("msg", now_ms)
-        target = self._database.read(
+        found = self._database.read(
             lambda tx: targets(
                 tx,
                 [self._endpoints.get(tx, principal, app_slug, endpoint_id).id],
                 now_ms,
             )
         )
+        target = found[endpoint_id]
+        body = build_body(event_name, now_ms, self._preparer.data(target, payload))
         try:
-            return self._preparer.sign(target[endpoint_id], message_id, body)
+            return self._preparer.sign(target, message_id, body)
         except NotPreparable as error:
             raise Refusal(
                 "internal_error",

@@ -13,7 +13,9 @@ from hookwright_server.errors import Refusal
 class Places:
     """At most `in_all` at a time, at most `for_one` of the same account."""
 
-    def __init__(self, in_all: int, for_one: int) -> None:
+    def __init__(self, in_all: int, for_one: int, refusal: str) -> None:
+        """`refusal` says, as a sentence, what there is too much of."""
+        self._refusal = refusal
         self._in_all = in_all
         self._for_one = for_one
         self._lock = threading.Lock()
@@ -35,7 +37,7 @@ class Places:
             if self._taken.total() >= self._in_all or self._taken[account_id] >= self._for_one:
                 raise Refusal(
                     "unavailable",
-                    "Too many test events are waiting for their endpoints. Repeat it in a moment.",
+                    f"{self._refusal} Repeat it in a moment.",
                     retry_after_s=1,
                 )
             self._taken[account_id] += 1

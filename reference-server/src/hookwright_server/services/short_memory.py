@@ -36,6 +36,7 @@ class ShortMemory(Generic[K, V]):
         self._lock = threading.Lock()
         self._entries: dict[K, _Entry[V]] = {}
         self._generation = 0
+        self._forgotten: dict[K, int] = {}  # how often, each apart from all others
 
     def get(self, key: K, load: Callable[[], V]) -> V:
         """The value of `key`, read by `load` unless it is fresh; None is not kept."""
@@ -45,7 +46,7 @@ class ShortMemory(Generic[K, V]):
             entry = self._still_good(key, now)
         if entry is not None:
             return entry.value
-        generation = self._generation
+        generation = self._generation_of(key)
         try:
             value = load()
         except BaseException:
@@ -54,14 +55,17 @@ class ShortMemory(Generic[K, V]):
         with self._lock:
             if value is None:
                 self._entries.pop(key, None)
-            elif generation == self._generation:  # else it may be from before the change
+            elif generation == self._generation_of(key):  # else it may be from before the change
                 self._keep(key, _Entry(value, read_at=now, asked_at=now))
         return value
 
     def forget(self, key: K) -> None:
         """Read this one anew the next time."""
         with self._lock:
-            self._generation += 1
+            if len(self._forgotten) >= self._most:
+                self._forgotten.clear()
+                self._generation += 1
+            self._forgotten[key] = self._forgotten.get(key, 0) + 1
             self._entries.pop(key, None)
 
     def forget_all(self) -> None:
@@ -69,6 +73,9 @@ class ShortMemory(Generic[K, V]):
         with self._lock:
             self._generation += 1
             self._entries.clear()
+
+    def _generation_of(self, key: K) -> tuple[int, int]:
+        return self._generation, self._forgotten.get(key, 0)
 
     def _is_fresh(self, entry: _Entry[V], now: float) -> bool:
         return now - entry.read_at < self._fresh_for_s

@@ -30,6 +30,10 @@ class Deliverer(Protocol):
         """Wait until nothing due is left; False if it took longer."""
         ...
 
+    def do_chores(self, timeout_s: float) -> bool:
+        """Erase what has run out; False if it took longer."""
+        ...
+
 
 class TestClockService:
     """`test_clock.advance`; without a test clock there is no such operation (404)."""
@@ -59,16 +63,18 @@ class TestClockService:
             _settle(deliverer)
         clock.advance_to(until)
         _settle(deliverer)
+        if not deliverer.do_chores(_LONGEST_STEP_S):
+            raise _not_in_time("What has run out has not been erased within a minute.")
         return clock.now_ms()
 
 
 def _settle(deliverer: Deliverer) -> None:
     if not deliverer.run_until_quiescent(_LONGEST_STEP_S):
-        raise Refusal(
-            "unavailable",
-            "The deliveries that fell due have not ended within a minute. Ask again.",
-            retry_after_s=5,
-        )
+        raise _not_in_time("The deliveries that fell due have not ended within a minute.")
+
+
+def _not_in_time(what: str) -> Refusal:
+    return Refusal("unavailable", f"{what} Ask again.", retry_after_s=5)
 
 
 def _milliseconds(duration: str) -> int:

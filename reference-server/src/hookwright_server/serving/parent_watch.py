@@ -44,5 +44,21 @@ def obey_parent(
     return thread
 
 
+def end_with_stdin() -> threading.Thread:
+    """Have this process stop in order, as by SIGTERM, when its standard input ends.
+
+    So a server does not outlive the program that started it, however that one ends.
+    """
+
+    def watch() -> None:
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=watch, name="stdin-watch", daemon=True)
+    thread.start()
+    return thread
+
+
 def _kill_self() -> None:
     os.kill(os.getpid(), signal.SIGKILL)

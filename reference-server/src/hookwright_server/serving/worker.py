@@ -7,11 +7,9 @@ server would put one more process between the supervisor and the application.
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -20,12 +18,9 @@ from granian.server.mt import MTServer
 
 from hookwright_server.serving.parent_watch import die_with_parent, obey_parent
 from hookwright_server.serving.shutdown import notice_stop, run_shutdown
-from hookwright_server.serving.start import REFUSED_EXIT_CODE, StartRefused
+from hookwright_server.serving.start import REFUSED_EXIT_CODE, SWITCH_S, StartRefused, load
 
 _NEVER_MS = 24 * 3600 * 1000
-# The writer lets go of the interpreter at each step of a statement; every time it would wait for
-# as long as this (Python's default: 5 ms) while another thread computes.
-_SWITCH_S = 0.001
 _LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -59,12 +54,12 @@ class _Server(MTServer):
 def main(argv: Sequence[str] | None = None) -> int:
     """Build the application, serve it until the parent orders the stop, shut it down."""
     options = _parse(argv)
-    sys.setswitchinterval(_SWITCH_S)
+    sys.setswitchinterval(SWITCH_S)
     die_with_parent(options.parent_pid)
     server = _build_server(options)
     obey_parent(sys.stdin.fileno(), server.stop, notice_stop)
     try:
-        application = _load(options.app_factory)()
+        application = load(options.app_factory)()
     except StartRefused as error:
         sys.stderr.write(f"Error: {error}\n")
         return REFUSED_EXIT_CODE
@@ -81,14 +76,6 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--blocking-threads", type=int, required=True)
     parser.add_argument("--connections", type=int, required=True)
     return parser.parse_args(argv)
-
-
-def _load(target: str) -> Callable[[], Callable[..., Any]]:
-    module_name, _, function_name = target.partition(":")
-    return cast(
-        "Callable[[], Callable[..., Any]]",
-        getattr(importlib.import_module(module_name), function_name),
-    )
 
 
 def _build_server(options: argparse.Namespace) -> _Server:

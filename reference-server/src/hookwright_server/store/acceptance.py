@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+DELIVERIES_AT_ONCE = 10_000
+"""What is accepted at once holds no more than this, and one event beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
     """A row of `messages`; `payload` is stored byte for byte.
 
-    `traceparent` (W3C Trace Context) is what its deliveries carry on; None: nothing.
+    `traceparent` (W3C Trace Context) is what its deliveries carry on; None: nothing. What
+    `deliver_at` and `expires_at` mean for its deliveries stands in those.
     """
 
     id: str
@@ -24,11 +29,18 @@ class NewMessage:
     filtered_count: int
     created_at: int
     traceparent: str | None = None
+    tags: tuple[str, ...] = ()
+    deliver_at: int | None = None
+    expires_at: int | None = None
+    ordering_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A pending row of `deliveries`."""
+    """A pending row of `deliveries`; from `expires_at` on nothing of it is sent.
+
+    Of a message with an `ordering_key`, it is due once its turn has come; see `ordering`.
+    """
 
     id: str
     account_id: str
@@ -40,6 +52,7 @@ class NewDelivery:
     max_attempts: int
     next_attempt_at: int
     created_at: int
+    expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +83,22 @@ class Acceptance:
     subscriptions_version: int
     record: NewRecord | None = None
     admit: Callable[[], None] | None = None
+
+    @property
+    def unordered(self) -> tuple[NewDelivery, ...]:
+        """The deliveries that wait for no others."""
+        return self.deliveries if self.message.ordering_key is None else ()
+
+
+def tags_text(m: NewMessage) -> str | None:
+    """The tags as `messages` holds them."""
+    return json.dumps(m.tags) if m.tags else None
+
+
+def tag_rows(acceptances: Iterable[Acceptance]) -> list[tuple[str, str, str, str]]:
+    """Rows of `message_tags`, for both dialects in the order of its columns."""
+    return [
+        (m.account_id, m.environment, tag, m.id)
+        for m in (acceptance.message for acceptance in acceptances)
+        for tag in m.tags
+    ]

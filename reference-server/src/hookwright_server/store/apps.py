@@ -33,6 +33,9 @@ class AppRow:
     subscriptions_version: int
     created_at: int
     updated_at: int
+    event_type_policy: str
+    has_event_types: bool
+    retention_days: int
 
 
 _COLUMNS = tuple(apps.c[name] for name in AppRow.__dataclass_fields__)
@@ -81,6 +84,15 @@ def bump_subscriptions(tx: Connection, app_id: str) -> None:
         apps.update()
         .where(apps.c.id == app_id)
         .values(subscriptions_version=apps.c.subscriptions_version + 1)
+    )
+
+
+def note_event_types(tx: Connection, app_id: str) -> None:
+    """Say that the app's event types changed: events judged by those before are refused."""
+    tx.execute(
+        apps.update()
+        .where(apps.c.id == app_id)
+        .values(has_event_types=True, subscriptions_version=apps.c.subscriptions_version + 1)
     )
 
 

@@ -46,7 +46,17 @@ CHECKS = (
     _Check(
         "pending_without_time",
         "a pending delivery would never be attempted: it has no due time",
-        "SELECT id FROM deliveries WHERE status = 'pending' AND next_attempt_at IS NULL",
+        "SELECT id FROM deliveries WHERE status = 'pending' AND next_attempt_at IS NULL"
+        " AND is_ordered IS NOT TRUE",
+    ),
+    _Check(
+        "delivery_order",
+        "of the deliveries with one ordering key another one than the first is due, or none is",
+        "SELECT id FROM deliveries AS d WHERE is_ordered AND status IN ('pending', 'sending')"
+        " AND (next_attempt_at IS NULL) <> EXISTS (SELECT 1 FROM deliveries AS first"
+        " WHERE first.is_ordered AND first.status IN ('pending', 'sending')"
+        " AND first.endpoint_id = d.endpoint_id AND first.ordering_key = d.ordering_key"
+        " AND first.sequence < d.sequence)",
     ),
     _Check(
         "lease_without_session",
@@ -74,8 +84,9 @@ CHECKS = (
     ),
     _Check(
         "cancelled_without_reason",
-        "a cancelled delivery does not say why, or another one does",
-        "SELECT id FROM deliveries WHERE (status = 'cancelled') <> (cancel_reason IS NOT NULL)",
+        "a cancelled delivery does not say why, or one does that is neither cancelled nor sent",
+        "SELECT id FROM deliveries WHERE (status = 'cancelled') <> (cancel_reason IS NOT NULL)"
+        " AND (status <> 'sending' OR cancel_reason IS NULL)",
     ),
     _Check(
         "attempts_of_delivery",
@@ -98,9 +109,10 @@ CHECKS = (
     ),
     _Check(
         "fan_out",
-        "a message does not have the deliveries that were promised when it was accepted",
-        "SELECT id FROM messages AS m WHERE endpoint_count <>"
-        " (SELECT count(*) FROM deliveries WHERE message_id = m.id)",
+        "a message does not have the deliveries that were promised when it was accepted,"
+        " and retention has not erased them",
+        "SELECT id FROM messages AS m WHERE endpoint_count - erased_deliveries <>"
+        " (SELECT count(*) FROM deliveries WHERE message_id = m.id AND replay_of IS NULL)",
     ),
     _Check(
         "delivery_owners",

@@ -13,6 +13,17 @@ T = TypeVar("T")
 class Backend(Protocol):
     """How one kind of database runs transactions. Used by the writer's thread alone."""
 
+    def await_turn(self) -> None:
+        """Return when a transaction may begin: what is queued meanwhile becomes a part of it.
+
+        The next `transact` ends the turn, or `pass_turn` does.
+        """
+        ...
+
+    def pass_turn(self) -> None:
+        """There is nothing to be written after all."""
+        ...
+
     def transact(self, work: Callable[[Connection], T], *, durable: bool) -> T:
         """Run `work` in one transaction and return its result after the commit.
 

@@ -17,13 +17,48 @@ Tenant = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """The present window of an endpoint with a rate limit: `left` attempts may begin in it."""
+
+    started_at: int
+    used: int
+    left: int
+    ends_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
-    """An endpoint with due deliveries: how many of them, at most its free slots."""
+    """An endpoint with due deliveries: how many of them, at most its free slots and its rate."""
 
     endpoint_id: str
     tenant: Tenant
     claimable: int
     has_more: bool  # more is due than is claimable
+    window: Window | None = None
+
+    @classmethod
+    def of(
+        cls,
+        endpoint_id: str,
+        tenant: Tenant,
+        *,
+        free: int,
+        due: int,
+        most_counted: int,
+        window: Window | None,
+    ) -> Waiting:
+        """An endpoint with `due` deliveries (or more, at `most_counted`) and `free` slots."""
+        most = free if window is None else min(free, window.left)
+        claimable = max(0, min(most, due))
+        more = due > claimable or due == most_counted
+        return cls(endpoint_id, tenant, claimable, more, window)
+
+    @property
+    def reopens_at(self) -> int | None:
+        """When more may be claimed, if it is the rate that holds back the rest of what is due."""
+        if self.window is None or not self.has_more or self.claimable < self.window.left:
+            return None
+        return self.window.ends_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +107,7 @@ class SealedSecret:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An endpoint as it is at the moment of the claim. Policies are JSON text.
+    """An endpoint as it is at the moment of the claim. Policies and transformations are JSON text.
 
     From the instant `fresh_until` on other secrets sign, without any change.
     """
@@ -89,6 +124,7 @@ class Target:
     max_concurrency: int
     retry_policy: str | None
     app_retry_policy: str | None
+    transformation: str | None
 
     @property
     def tenant(self) -> Tenant:
@@ -111,6 +147,13 @@ class Leased:
     accepted_at: int
     payload: bytes
     traceparent: str | None = None  # of the message
+    expires_at: int | None = None
+    ordering_key: str | None = None  # of the order that it takes part in
+
+    @property
+    def lane(self) -> tuple[str, str] | None:
+        """The order that it takes part in, see `ordering`."""
+        return None if self.ordering_key is None else (self.endpoint_id, self.ordering_key)
 
 
 def targets(connection: Connection, ids: Collection[str], now_ms: int) -> dict[str, Target]:
@@ -140,15 +183,18 @@ _ENDPOINTS = (
         _e.max_concurrency,
         _e.retry_policy,
         apps.c.retry_policy,
+        _e.transformation,
         _e.signing_source,
         _e.both_sources_until,
+        _e.signing_scheme,
+        _e.both_schemes_until,
     )
     .join(apps, apps.c.id == _e.app_id)
     .where(_e.id.in_(sa.bindparam("ids", expanding=True)))
 )
-_PLAIN = 10
+_PLAIN = 11
 _VALID = (
-    sa.select(_s.app_id, _s.endpoint_id, _s.id, _s.sealed, _s.expires_at)
+    sa.select(_s.app_id, _s.endpoint_id, _s.id, _s.sealed, _s.expires_at, _s.scheme)
     .where(_s.app_id.in_(sa.bindparam("app_ids", expanding=True)))
     .where(sa.or_(_s.expires_at.is_(None), _s.expires_at > sa.bindparam("now_ms")))
     .order_by(_s.expires_at.is_not(None), _s.id.desc())
@@ -157,13 +203,13 @@ _OWN = _VALID.where(_s.endpoint_id.in_(sa.bindparam("ids", expanding=True)))
 _SHARED = _VALID.where(_s.endpoint_id.is_(None))
 
 _Row = sa.Row[*tuple[Any, ...]]
-_Expiring = tuple[SealedSecret, float]
+_Expiring = tuple[SealedSecret, float, str]
 _Secrets = dict[tuple[str, str | None], tuple[_Expiring, ...]]
 
 
 def _secrets(
     connection: Connection,
-    statement: sa.Select[str, str | None, str, bytes, int | None],
+    statement: sa.Select[str, str | None, str, bytes, int | None, str],
     app_ids: Collection[str],
     now_ms: int,
     ids: Collection[str] = (),
@@ -172,9 +218,10 @@ def _secrets(
     if ids:
         values["ids"] = list(ids)
     found: _Secrets = {}
-    for app_id, endpoint_id, secret_id, sealed, until in connection.execute(statement, values):
+    for row in connection.execute(statement, values):
+        app_id, endpoint_id, secret_id, sealed, until, scheme = row
         owner = (app_id, endpoint_id)
-        secret = SealedSecret(secret_id, sealed), math.inf if until is None else until
+        secret = SealedSecret(secret_id, sealed), math.inf if until is None else until, scheme
         found[owner] = (*found.get(owner, ()), secret)
     return found
 
@@ -188,11 +235,24 @@ def _both(row: _Row, now_ms: int) -> bool:
     return row.both_sources_until is not None and row.both_sources_until > now_ms
 
 
+def _both_schemes(row: _Row, now_ms: int) -> bool:
+    """For 24 h after the scheme was switched both schemes sign."""
+    return row.both_schemes_until is not None and row.both_schemes_until > now_ms
+
+
 def _signing(row: _Row, secrets: _Secrets, now_ms: int) -> tuple[tuple[SealedSecret, ...], float]:
     """The secrets that sign now, and until when it is these."""
     own, shared = secrets.get((row.app_id, row.id), ()), secrets.get((row.app_id, None), ())
     first, second = (shared, own) if row.signing_source == "app" else (own, shared)
-    both = _both(row, now_ms)
-    signing = first + second if both else first
-    ends = [until for _, until in signing] + ([row.both_sources_until] if both else [])
-    return tuple(secret for secret, _ in signing), min(ends, default=math.inf)
+    ends: list[float] = []
+    signing = first
+    if _both(row, now_ms):
+        signing = first + second
+        ends.append(row.both_sources_until)
+    if _both_schemes(row, now_ms):
+        ends.append(row.both_schemes_until)
+        signing = tuple(sorted(signing, key=lambda each: each[2] != row.signing_scheme))
+    else:
+        signing = tuple(each for each in signing if each[2] == row.signing_scheme)
+    ends += [until for _, until, _ in signing]
+    return tuple(secret for secret, _, _ in signing), min(ends, default=math.inf)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
@@ -51,6 +51,10 @@ class Database(Protocol):
         Raises StaleSubscriptions, RecordExists and WriterBusy (nothing was written), and
         WriteUnknown (the wait ran out).
         """
+        ...
+
+    def accept_all(self, acceptances: Sequence[Acceptance]) -> list[Exception | None]:
+        """Write many, each by itself; say for each why it was not written, if so."""
         ...
 
     def queued(self) -> int:

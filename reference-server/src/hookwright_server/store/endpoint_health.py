@@ -55,6 +55,7 @@ _LOAD = (
         endpoints.c.first_failure_at,
         endpoints.c.last_success_at,
         endpoints.c.last_failure_at,
+        endpoints.c.failing_since,
     )
     .where(endpoints.c.id.in_(sa.bindparam("ids", expanding=True)))
     .order_by(endpoints.c.id)
@@ -71,4 +72,5 @@ def _columns(endpoint_id: str, health: Health) -> dict[str, str | int | None]:
         "first_failure_at": health.first_failure_at,
         "last_success_at": health.last_success_at,
         "last_failure_at": health.last_failure_at,
+        "failing_since": health.failing_since,
     }

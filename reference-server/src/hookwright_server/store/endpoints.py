@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hookwright_server.domain.health import FAILING_AFTER, Health
+from hookwright_server.domain.signing_keys import Scheme
 from hookwright_server.domain.subscriptions import matches
 from hookwright_server.store import pages
 from hookwright_server.store.database import Connection
@@ -17,6 +18,7 @@ from hookwright_server.store.realm import Realm
 from hookwright_server.store.tables import apps, endpoints
 
 _JSON = ("events", "header_names", "metadata")
+_NULLABLE_JSON = ("retry_policy", "filter_rules", "transformation")
 _HEALTH = tuple(Health.__dataclass_fields__)
 
 
@@ -40,12 +42,18 @@ class EndpointRow:
     max_concurrency: int
     signing_source: str
     both_sources_until: int | None
+    signing_scheme: Scheme
+    both_schemes_until: int | None
+    rate_max_requests: int | None
+    rate_duration_ms: int | None
     health: Health
     disabled_at: int | None
     disabled_reason: str | None
     created_at: int
     updated_at: int
     app_slug: str
+    filter_rules: dict[str, Any] | None = None
+    transformation: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +98,34 @@ def page(
     tx: Connection, realm: Realm, wanted: EndpointFilter, query: pages.PageQuery
 ) -> pages.RowPage[EndpointRow]:
     """The realm's endpoints that fit `wanted`, newest first."""
-    select = _SELECT.where(realm.owns(endpoints), *_conditions(tx, realm, wanted))
+    by_scope = wanted.app_id is None
+    owned = realm.owns(endpoints, indexed=by_scope)
+    select = _SELECT.where(owned, *_conditions(tx, realm, wanted))
     return pages.fetch(tx, select, endpoints.c.id, query, _row)
+
+
+def count_of_app(tx: Connection, app_id: str, most: int) -> int:
+    """How many endpoints an app has; counts up to `most`."""
+    some = (
+        sa.select(endpoints.c.id)
+        .where(endpoints.c.app_id == app_id, endpoints.c.deleted_at.is_(None))
+        .limit(most)
+    )
+    return tx.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
+
+
+def by_state(tx: Connection, realm: Realm) -> dict[str, int]:
+    """How many endpoints of the realm are in each state of health; states of none are left out."""
+    state = sa.case(
+        *((_in_state(each), each) for each in ("disabled", "failing", "degraded")), else_="healthy"
+    )
+    select = (
+        sa.select(state, sa.func.count())
+        .join_from(endpoints, apps, apps.c.id == endpoints.c.app_id)
+        .where(realm.owns(endpoints), endpoints.c.deleted_at.is_(None), apps.c.deleted_at.is_(None))
+        .group_by(state)
+    )
+    return {row[0]: row[1] for row in tx.execute(select)}
 
 
 def insert(tx: Connection, row: EndpointRow) -> None:
@@ -112,11 +146,14 @@ def write_health(tx: Connection, endpoint_id: str, health: Health) -> None:
 
 
 def mark_deleted(tx: Connection, condition: sa.ColumnElement[bool], at_ms: int) -> None:
-    """Take endpoints out of sight; their pending deliveries read as cancelled from now on."""
+    """Take endpoints out of sight; their pending deliveries read as cancelled from now on.
+
+    What their headers hold is erased.
+    """
     tx.execute(
         endpoints.update()
         .where(condition, endpoints.c.deleted_at.is_(None))
-        .values(deleted_at=at_ms, active=False)
+        .values(deleted_at=at_ms, active=False, headers_sealed=None)
     )
 
 
@@ -161,8 +198,10 @@ def _in_state(state: str) -> sa.ColumnElement[bool]:
 
 def _subscribing(tx: Connection, realm: Realm, event_name: str) -> list[str]:
     # Few distinct lists exist in a realm, so the rule stays in the domain, not in SQL.
-    select = sa.select(endpoints.c.events).where(realm.owns(endpoints)).distinct()
-    lists = tx.execute(select).scalars()
+    live = sa.select(endpoints.c.events).where(
+        realm.owns(endpoints), endpoints.c.deleted_at.is_(None)
+    )
+    lists = tx.execute(live.distinct()).scalars()
     return [text for text in lists if matches(json.loads(text), event_name)]
 
 
@@ -171,8 +210,7 @@ def _row(row: sa.RowMapping) -> EndpointRow:
     values["events"] = tuple(json.loads(values["events"]))
     values["header_names"] = tuple(json.loads(values["header_names"]))
     values["metadata"] = json.loads(values["metadata"])
-    policy = values["retry_policy"]
-    values["retry_policy"] = None if policy is None else json.loads(policy)
+    values |= {name: values[name] and json.loads(values[name]) for name in _NULLABLE_JSON}
     return EndpointRow(**values, health=Health(**{name: row[name] for name in _HEALTH}))
 
 
@@ -180,5 +218,6 @@ def _values(row: EndpointRow) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in _STORED}
     values |= {name: getattr(row.health, name) for name in _HEALTH}
     values |= {name: json.dumps(values[name]) for name in _JSON}
-    values["retry_policy"] = None if row.retry_policy is None else json.dumps(row.retry_policy)
+    for name in _NULLABLE_JSON:
+        values[name] = None if values[name] is None else json.dumps(values[name])
     return values

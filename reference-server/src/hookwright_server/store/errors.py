@@ -10,6 +10,7 @@ StoreError
 │   └── RecordExists        the idempotency key has been used already
 ├── SessionLost             the worker's session has been declared dead
 ├── StoreUnavailable        the database itself failed (disk full, I/O error)
+│   └── TookTooLong         it ended a statement that ran for too long: less at once may do
 └── WriteUnknown            the commit was under way when the wait ended: it may have happened
 """
 
@@ -62,6 +63,10 @@ class SessionLost(StoreError):
 
 class StoreUnavailable(StoreError):
     """The database itself failed; what was being written may or may not be there."""
+
+
+class TookTooLong(StoreUnavailable):
+    """The database ended a statement of the transaction at its time limit; nothing was written."""
 
 
 class WriteUnknown(StoreError):

@@ -10,7 +10,8 @@ from hookwright_server.store.acceptance import Acceptance
 from hookwright_server.store.claims import Leased, Queue, Round, Share
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import NotWritten
-from hookwright_server.store.results import Lease, NewAttempt, Settlement
+from hookwright_server.store.results import Lease, NewAttempt, NewDelta, Settlement
+from hookwright_server.store.rollup_counts import Counts, EventHour, RollupKey
 
 
 class HotSql(Protocol):
@@ -65,6 +66,28 @@ class HotSql(Protocol):
 
     def insert_attempts(self, connection: Connection, attempts: Sequence[NewAttempt]) -> None:
         """Add attempt rows."""
+        ...
+
+    def add_deltas(self, connection: Connection, deltas: Sequence[NewDelta]) -> None:
+        """Add what a transaction has counted."""
+        ...
+
+    def delete_deltas(self, connection: Connection, ids: Collection[int]) -> None:
+        """Delete what has been added up."""
+        ...
+
+    def rollups(
+        self, connection: Connection, keys: Collection[RollupKey]
+    ) -> dict[RollupKey, Counts]:
+        """Those of these rollups that exist."""
+        ...
+
+    def put_rollups(self, connection: Connection, sums: Mapping[RollupKey, Counts]) -> None:
+        """Write rollups, over what they were."""
+        ...
+
+    def event_names(self, connection: Connection, of: EventHour) -> set[str]:
+        """The events that an app's rollups of an hour are of."""
         ...
 
 

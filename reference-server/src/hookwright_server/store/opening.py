@@ -32,6 +32,18 @@ def is_server(where: str | Path) -> bool:
     return isinstance(where, str) and where.startswith(_SCHEMES)
 
 
+def open_file(
+    path: Path,
+    wake: Wake = lambda: None,
+    limits: WriterLimits | None = None,
+    *,
+    meter: WriterMeter = SILENT,
+    lock: int | None = None,
+) -> SqliteDatabase:
+    """See `SqliteDatabase`."""
+    return SqliteDatabase(path, wake, limits, meter, lock=lock)
+
+
 def open_database(
     where: str | Path,
     wake: Wake = lambda: None,
@@ -48,7 +60,7 @@ def open_database(
     StoreUnavailable when Postgres does not answer.
     """
     if not is_server(where):
-        return SqliteDatabase(Path(where), wake, limits, meter)
+        return open_file(Path(where), wake, limits, meter=meter)
     try:
         # Only those who use Postgres need its driver.
         from hookwright_server.store.postgres import PostgresDatabase

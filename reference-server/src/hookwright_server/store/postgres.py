@@ -7,7 +7,7 @@ everything costs seconds, never a thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -75,6 +75,9 @@ class PostgresDatabase:
 
     def accept(self, acceptance: Acceptance) -> None:
         self._writer.accept(acceptance)
+
+    def accept_all(self, acceptances: Sequence[Acceptance]) -> list[Exception | None]:
+        return self._writer.accept_all(acceptances)
 
     def queued(self) -> int:
         return self._writer.queued()

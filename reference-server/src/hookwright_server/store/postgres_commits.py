@@ -79,6 +79,12 @@ class PostgresBackend:
         self._asked_for_s = asked_for_s
         self._number = 0
 
+    def await_turn(self) -> None:
+        """The server serves all of them at once."""
+
+    def pass_turn(self) -> None:
+        """See `await_turn`."""
+
     def transact(self, work: Callable[[Connection], T], *, durable: bool) -> T:
         was_gone = False
         for left in reversed(range(_TRIES)):

@@ -7,7 +7,7 @@ from psycopg.abc import RV, PQGen
 from psycopg.rows import TupleRow
 from sqlalchemy import exc
 
-from hookwright_server.store.errors import StoreUnavailable
+from hookwright_server.store.errors import StoreUnavailable, TookTooLong
 
 # A statement or the transaction is simply to be repeated.
 _AGAIN = frozenset({"40001", "40P01"})
@@ -15,7 +15,8 @@ _AGAIN = frozenset({"40001", "40P01"})
 _GONE_CLASSES = ("08", "57P")
 _GONE = frozenset({"25P03", "25006", "53300"})
 # The next statement would fare no better: out of disk, out of memory, ended by its timeout.
-_EXHAUSTED = frozenset({"53100", "53200", "57014"})
+_TIMED_OUT = "57014"
+_EXHAUSTED = frozenset({"53100", "53200", _TIMED_OUT})
 _LOCKED = frozenset({"55P03"})
 _OWN = (psycopg.IntegrityError, psycopg.DataError)
 
@@ -82,6 +83,7 @@ def translated(error: Exception) -> Exception:
     of_database = isinstance(found, psycopg.Error) and not isinstance(found, _OWN)
     if not of_database and not isinstance(found, exc.TimeoutError):
         return error
-    unavailable = StoreUnavailable(f"the database failed: {str(found).strip()}")
+    kind = TookTooLong if _sqlstate(error) == _TIMED_OUT else StoreUnavailable
+    unavailable = kind(f"the database failed: {str(found).strip()}")
     unavailable.__cause__ = error
     return unavailable

@@ -11,17 +11,34 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from hookwright_server.store import ordering, rates
 from hookwright_server.store import postgres_statements as sql
-from hookwright_server.store.acceptance import Acceptance, NewDelivery, NewRecord
+from hookwright_server.store.acceptance import (
+    Acceptance,
+    NewDelivery,
+    NewRecord,
+    tag_rows,
+    tags_text,
+)
 from hookwright_server.store.claims import Leased, Queue, Round, Share, Tenant, Waiting
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import NotWritten, RecordExists, SessionLost, StaleSubscriptions
+from hookwright_server.store.rates import Rate
 from hookwright_server.store.results import (
     Lease,
     NewAttempt,
+    NewDelta,
     Settlement,
     attempt_row,
+    delta_row,
     settlement_row,
+)
+from hookwright_server.store.rollup_counts import (
+    Counts,
+    EventHour,
+    RollupKey,
+    rollup_of,
+    rollup_row,
 )
 
 if TYPE_CHECKING:
@@ -53,12 +70,13 @@ class PostgresHotSql:
         while left:
             some, left = _with_distinct_records(left)
             refusals |= _accept(raw, some)
+        ordering.place(connection, [a for n, a in enumerate(acceptances) if refusals[n] is None])
         return [refusals[number] for number in range(len(acceptances))]
 
     def queue(self, connection: Connection, now_ms: int, limits: Mapping[str, int]) -> Queue:
         raw = _driver(connection)
         look = _Look.of(raw, "", now_ms, Round())
-        return _queue(raw, look, list(look.due), limits, Round())
+        return _queue(connection, look, list(look.due), limits, Round())
 
     def reserve(
         self,
@@ -74,7 +92,7 @@ class PostgresHotSql:
             raise SessionLost(session_id)
         due = list(look.due)
         won = [row[0] for row in raw.execute(sql.RESERVE, (due,)).fetchall()] if due else []
-        return _queue(raw, look, won, limits, round_)
+        return _queue(connection, look, won, limits, round_)
 
     def lease(
         self, connection: Connection, session_id: str, now_ms: int, shares: Sequence[Share]
@@ -93,7 +111,10 @@ class PostgresHotSql:
 
     def leases(self, connection: Connection, ids: Collection[str]) -> dict[str, Lease]:
         rows = _driver(connection).execute(sql.LEASES, (list(ids),))
-        return {key: Lease(session_id, fence) for key, session_id, fence in rows}
+        return {
+            key: Lease(session_id, fence, bool(is_stopped))
+            for key, session_id, fence, is_stopped in rows
+        }
 
     def settle(self, connection: Connection, settlements: Sequence[Settlement]) -> None:
         if not settlements:
@@ -106,6 +127,27 @@ class PostgresHotSql:
         if attempts:
             columns = _columns([attempt_row(attempt) for attempt in attempts])
             _driver(connection).execute(sql.INSERT_ATTEMPTS, columns)
+
+    def add_deltas(self, connection: Connection, deltas: Sequence[NewDelta]) -> None:
+        columns = _columns([delta_row(delta) for delta in deltas])
+        _driver(connection).execute(sql.INSERT_DELTAS, columns)
+
+    def delete_deltas(self, connection: Connection, ids: Collection[int]) -> None:
+        _driver(connection).execute(sql.DELETE_DELTAS, (list(ids),))
+
+    def rollups(
+        self, connection: Connection, keys: Collection[RollupKey]
+    ) -> dict[RollupKey, Counts]:
+        rows = _driver(connection).execute(sql.ROLLUPS, _columns(list(keys))) if keys else ()
+        return dict(map(rollup_of, rows))
+
+    def put_rollups(self, connection: Connection, sums: Mapping[RollupKey, Counts]) -> None:
+        if sums:
+            columns = _columns([rollup_row(key, counts) for key, counts in sums.items()])
+            _driver(connection).execute(sql.PUT_ROLLUPS, columns)
+
+    def event_names(self, connection: Connection, of: EventHour) -> set[str]:
+        return {row[0] for row in _driver(connection).execute(sql.EVENT_NAMES, of)}
 
 
 _Numbered = tuple[int, Acceptance]
@@ -143,12 +185,15 @@ def _accept(
     deliveries = [
         _delivery_row(number, delivery)
         for number, acceptance in numbered
-        for delivery in acceptance.deliveries
+        for delivery in acceptance.unordered
     ]
     columns: list[list[object]] = [[] for _ in range(sql.DELIVERY_COLUMNS)]
     if deliveries:
         columns = _columns(deliveries)
     verdicts: dict[int, str] = dict(raw.execute(sql.ACCEPT, [*messages, *columns]).fetchall())
+    tags = tag_rows(acceptance for number, acceptance in numbered if verdicts[number] == "good")
+    if tags:
+        raw.execute(sql.INSERT_TAGS, _columns(tags))
     return {number: _refusal(verdicts[number], acceptance) for number, acceptance in numbered}
 
 
@@ -167,6 +212,7 @@ class _Endpoint:
     tenant: Tenant
     slots: int
     is_sought: bool
+    rate: Rate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +235,18 @@ class _Look:
         after = None if now_ms < round_.rests_until else round_.after
         values = (session_id, now_ms, WINDOW, after, list(round_.known))
         *rows, last = raw.execute(sql.LOOK, values).fetchall()
-        due = {row[0]: _Endpoint((row[1], row[2]), row[3], row[4]) for row in rows}
-        _, session, ended_at, next_due_at, _, has_more = last
+        due = {
+            row[0]: _Endpoint(
+                (row[1], row[2]), row[3], row[4], None if row[6] is None else Rate(row[6], row[7])
+            )
+            for row in rows
+        }
+        _, session, ended_at, next_due_at, _, has_more, _, _ = last
         return cls(now_ms, due, next_due_at, ended_at or "", has_more, session is not None)
 
 
 def _queue(
-    raw: psycopg.Connection[Any],
+    connection: Connection,
     look: _Look,
     ids: Sequence[str],
     limits: Mapping[str, int],
@@ -208,18 +259,27 @@ def _queue(
     """
     most = [min(_MOST_COUNTED, look.due[endpoint_id].slots + 1) for endpoint_id in ids]
     values = {"ids": ids, "now": look.now_ms, "most": most}
+    limited = {each: rate for each in ids if (rate := look.due[each].rate) is not None}
+    windows = rates.windows(connection, limited, look.now_ms) if limited else {}
     waiting: list[Waiting] = []
-    for endpoint_id, leased, due in raw.execute(sql.COUNTS, values) if ids else ():
+    for endpoint_id, leased, due in _driver(connection).execute(sql.COUNTS, values) if ids else ():
         endpoint = look.due[endpoint_id]
-        free = min(endpoint.slots, limits.get(endpoint_id, endpoint.slots)) - leased
-        claimable = max(0, min(free, due))
-        more = due > claimable or due == _MOST_COUNTED
-        waiting.append(Waiting(endpoint_id, endpoint.tenant, claimable, more))
+        waiting.append(
+            Waiting.of(
+                endpoint_id,
+                endpoint.tenant,
+                free=min(endpoint.slots, limits.get(endpoint_id, endpoint.slots)) - leased,
+                due=due,
+                most_counted=_MOST_COUNTED,
+                window=windows.get(endpoint_id),
+            )
+        )
     left_to_others = look.due.keys() - ids
     backlog = {each.endpoint_id for each in waiting if each.has_more}
     backlog |= left_to_others & round_.known
     round_.known = frozenset(sorted(backlog)[:_MOST_KNOWN])
     again = [look.next_due_at, _look_again_at(look, waiting, round_)]
+    again += [each.reopens_at for each in waiting if each.window is not None]
     if left_to_others:
         again.append(look.now_ms + _LOOK_AGAIN_MS)
     return Queue(tuple(waiting), min((at for at in again if at is not None), default=None))
@@ -267,6 +327,10 @@ def _message_row(number: int, acceptance: Acceptance) -> tuple[object, ...]:
         m.traceparent,
         acceptance.subscriptions_version,
         *(_NO_RECORD if acceptance.record is None else _record_row(acceptance.record)),
+        tags_text(m),
+        m.deliver_at,
+        m.expires_at,
+        m.ordering_key,
     )
 
 
@@ -287,4 +351,5 @@ def _delivery_row(number: int, d: NewDelivery) -> tuple[object, ...]:
         d.max_attempts,
         d.next_attempt_at,
         d.created_at,
+        d.expires_at,
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-DELIVERY_COLUMNS = 11
+# Arrays go in binary (%b): as text, psycopg would look at each value for what must be escaped, and
+# take 7 µs instead of 0.3 µs for a value that is JSON.
+
+DELIVERY_COLUMNS = 12
 
 # One statement judges and writes a whole group. The record goes first: a repeated request is
 # answered from it, whatever changed since. Records are written in order, so that two processes
@@ -11,12 +14,14 @@ DELIVERY_COLUMNS = 11
 ACCEPT = """
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(
-        %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-        %b::bytea[], %s::int[], %s::int[], %s::bigint[], %s::text[], %s::int[],
-        %b::bytea[], %b::bytea[], %s::int[], %b::bytea[], %s::bigint[], %s::bigint[]
+        %b::int[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+        %b::bytea[], %b::int[], %b::int[], %b::bigint[], %b::text[], %b::int[],
+        %b::bytea[], %b::bytea[], %b::int[], %b::bytea[], %b::bigint[], %b::bigint[],
+        %b::text[], %b::bigint[], %b::bigint[], %b::text[]
     ) AS g(number, id, account_id, environment, app_id, event_name, event_id,
         payload, endpoint_count, filtered_count, created_at, traceparent, version,
-        scope, fingerprint, status, response_sealed, started_at, expires_at)
+        scope, fingerprint, status, response_sealed, started_at, expires_at,
+        tags, deliver_at, message_expires_at, ordering_key)
 ),
 judged AS MATERIALIZED (
     SELECT number, CASE
@@ -57,23 +62,25 @@ kept AS MATERIALIZED (
 new_messages AS (
     INSERT INTO messages
         (id, account_id, environment, app_id, event_name, event_id, payload,
-         endpoint_count, filtered_count, created_at, traceparent)
+         endpoint_count, filtered_count, created_at, traceparent, tags, deliver_at, expires_at,
+         ordering_key)
     SELECT id, account_id, environment, app_id, event_name, event_id, payload,
-        endpoint_count, filtered_count, created_at, traceparent
+        endpoint_count, filtered_count, created_at, traceparent, tags, deliver_at,
+        message_expires_at, ordering_key
     FROM given WHERE (number IN (SELECT number FROM kept)) IS TRUE
 ),
 new_deliveries AS (
     INSERT INTO deliveries
         (id, account_id, environment, app_id, message_id, endpoint_id, event_name,
          max_attempts, next_attempt_at, created_at,
-         status, attempt_count, uncounted_attempts, fence)
+         status, attempt_count, uncounted_attempts, fence, expires_at)
     SELECT id, account_id, environment, app_id, message_id, endpoint_id, event_name,
-        max_attempts, next_attempt_at, created_at, 'pending', 0, 0, 0
+        max_attempts, next_attempt_at, created_at, 'pending', 0, 0, 0, expires_at
     FROM unnest(
-        %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-        %s::text[], %s::int[], %s::bigint[], %s::bigint[]
+        %b::int[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+        %b::text[], %b::int[], %b::bigint[], %b::bigint[], %b::bigint[]
     ) AS d(number, id, account_id, environment, app_id, message_id, endpoint_id,
-        event_name, max_attempts, next_attempt_at, created_at)
+        event_name, max_attempts, next_attempt_at, created_at, expires_at)
     WHERE (number IN (SELECT number FROM kept)) IS TRUE
 )
 SELECT number, CASE
@@ -81,6 +88,11 @@ SELECT number, CASE
     WHEN (number IN (SELECT number FROM kept)) IS TRUE THEN 'good'
     ELSE 'repeated' END
 FROM judged
+"""
+
+INSERT_TAGS = """
+INSERT INTO message_tags (account_id, environment, tag, message_id)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[])
 """
 
 VERSIONS = """
@@ -98,7 +110,7 @@ FROM endpoints JOIN apps ON apps.id = endpoints.app_id WHERE endpoints.id = ANY 
 LOOK = """
 WITH RECURSIVE
 asked(session, now, most, after, known) AS MATERIALIZED (
-    SELECT %s::text, %s::bigint, %s::int, %s::text, %s::text[]
+    SELECT %s::text, %s::bigint, %s::int, %s::text, %b::text[]
 ),
 latest AS MATERIALIZED (
     SELECT endpoint_id FROM deliveries
@@ -135,7 +147,8 @@ later AS (
     WHERE status = 'pending' AND endpoint_id > '' AND next_attempt_at > (SELECT now FROM asked)
     ORDER BY next_attempt_at LIMIT 100
 )
-SELECT open.id, open.account_id, open.environment, open.max_concurrency::bigint, due.is_sought, NULL
+SELECT open.id, open.account_id, open.environment, open.max_concurrency::bigint, due.is_sought,
+    NULL, open.rate_max_requests, open.rate_duration_ms
 FROM due CROSS JOIN LATERAL (
     SELECT * FROM endpoints
     WHERE id = due.endpoint_id AND active AND deleted_at IS NULL
@@ -156,13 +169,14 @@ SELECT NULL,
         (SELECT max(next_attempt_at) FROM later HAVING count(*) = 100)
     ),
     NULL,
-    (SELECT count(*) FROM latest) = (SELECT most FROM asked)
+    (SELECT count(*) FROM latest) = (SELECT most FROM asked),
+    NULL, NULL
 """
 
 # In a statement of its own, which waits for nobody: an endpoint that another claimer has is left
 # to that one.
 RESERVE = """
-SELECT id FROM unnest(%s::text[]) AS given(id)
+SELECT id FROM unnest(%b::text[]) AS given(id)
 WHERE pg_try_advisory_xact_lock(hashtextextended(id, 0))
 """
 
@@ -202,10 +216,11 @@ leased AS (
     SET status = 'sending', lease_session = %(session)s, fence = d.fence + 1
     WHERE d.id = ANY (ARRAY(SELECT id FROM due))
     RETURNING d.id, d.message_id, d.endpoint_id, d.event_name, d.attempt_count,
-        d.uncounted_attempts, d.fence, d.created_at, d.next_attempt_at
+        d.uncounted_attempts, d.fence, d.created_at, d.next_attempt_at, d.expires_at,
+        CASE WHEN d.is_ordered THEN d.ordering_key END AS ordering_key
 )
 SELECT d.id, d.message_id, d.endpoint_id, d.event_name, d.attempt_count, d.uncounted_attempts,
-    d.fence, d.created_at, m.created_at, m.payload, m.traceparent
+    d.fence, d.created_at, m.created_at, m.payload, m.traceparent, d.expires_at, d.ordering_key
 FROM leased AS d CROSS JOIN LATERAL (
     SELECT created_at, payload, traceparent FROM messages WHERE id = d.message_id OFFSET 0
 ) AS m
@@ -214,9 +229,9 @@ ORDER BY d.next_attempt_at
 
 # In order, and with the session: what was declared dead completes nothing any more.
 LEASES = """
-SELECT d.id, d.lease_session, d.fence
+SELECT d.id, d.lease_session, d.fence, d.cancel_reason IS NOT NULL
 FROM deliveries AS d JOIN worker_sessions AS s ON s.id = d.lease_session
-WHERE d.status = 'sending' AND d.id = ANY(%s::text[])
+WHERE d.status = 'sending' AND d.id = ANY(%b::text[])
 ORDER BY d.id
 FOR UPDATE OF d FOR KEY SHARE OF s
 """
@@ -226,20 +241,76 @@ INSERT INTO attempts
     (id, account_id, environment, delivery_id, number, failure_reason, status_code, latency_ms,
      response_body, response_body_truncated, request_headers, created_at)
 SELECT * FROM unnest(
-    %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::int[], %s::int[],
-    %b::bytea[], %s::boolean[], %s::text[], %s::bigint[])
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::int[], %b::text[], %b::int[], %b::int[],
+    %b::bytea[], %b::boolean[], %b::text[], %b::bigint[])
 """
 
 MOVE_ON = """
 UPDATE deliveries AS d
-SET status = done.status, attempt_count = done.attempt_count, max_attempts = done.max_attempts,
-    next_attempt_at = done.next_attempt_at, lease_session = NULL,
+SET status = CASE WHEN done.status = 'pending' AND d.cancel_reason IS NOT NULL
+        THEN 'cancelled' ELSE done.status END,
+    cancel_reason = CASE WHEN done.status IN ('pending', 'cancelled')
+        THEN d.cancel_reason END,
+    attempt_count = done.attempt_count, max_attempts = done.max_attempts,
+    next_attempt_at = CASE WHEN d.cancel_reason IS NULL THEN done.next_attempt_at END,
+    lease_session = NULL,
     last_status_code = done.status_code, last_failure_reason = done.failure_reason,
-    latency_ms = done.latency_ms, completed_at = done.completed_at
+    latency_ms = done.latency_ms,
+    completed_at = CASE WHEN done.status <> 'pending' OR d.cancel_reason IS NOT NULL
+        THEN done.ended_at END
 FROM unnest(
-    %s::text[], %s::int[], %s::text[], %s::int[], %s::int[], %s::bigint[], %s::int[], %s::text[],
-    %s::int[], %s::bigint[]
+    %b::text[], %b::int[], %b::text[], %b::int[], %b::int[], %b::bigint[], %b::int[], %b::text[],
+    %b::int[], %b::bigint[]
 ) AS done(id, fence, status, attempt_count, max_attempts, next_attempt_at, status_code,
-    failure_reason, latency_ms, completed_at)
+    failure_reason, latency_ms, ended_at)
 WHERE d.id = done.id AND d.fence = done.fence
+"""
+
+INSERT_DELTAS = """
+INSERT INTO rollup_deltas (account_id, environment, app_id, cells, merged_at)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[])
+"""
+
+DELETE_DELTAS = "DELETE FROM rollup_deltas WHERE id = ANY(%b::bigint[])"
+
+ROLLUPS = """
+SELECT r.* FROM unnest(
+    %b::text[], %b::text[], %b::text[], %b::int[], %b::text[], %b::text[], %b::bigint[]
+) AS given(account_id, environment, app_id, step_ms, endpoint_id, event_name, bucket)
+CROSS JOIN LATERAL (
+    SELECT * FROM rollups
+    WHERE account_id = given.account_id AND environment = given.environment
+        AND app_id = given.app_id AND step_ms = given.step_ms
+        AND endpoint_id = given.endpoint_id AND event_name = given.event_name
+        AND bucket = given.bucket
+    OFFSET 0
+) AS r
+"""
+
+# Only one transaction at a time writes these rows, so their order does not matter.
+PUT_ROLLUPS = """
+INSERT INTO rollups (
+    account_id, environment, app_id, step_ms, endpoint_id, event_name, bucket, messages,
+    filtered, deliveries, delivered, failed, dead_letter, cancelled, attempts, succeeded,
+    answered, latency_sum_ms, latencies, reasons
+)
+SELECT * FROM unnest(
+    %b::text[], %b::text[], %b::text[], %b::int[], %b::text[], %b::text[], %b::bigint[],
+    %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[],
+    %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[],
+    %b::text[], %b::text[])
+ON CONFLICT (account_id, environment, app_id, step_ms, endpoint_id, event_name, bucket)
+DO UPDATE SET
+    messages = excluded.messages, filtered = excluded.filtered,
+    deliveries = excluded.deliveries, delivered = excluded.delivered, failed = excluded.failed,
+    dead_letter = excluded.dead_letter, cancelled = excluded.cancelled,
+    attempts = excluded.attempts, succeeded = excluded.succeeded, answered = excluded.answered,
+    latency_sum_ms = excluded.latency_sum_ms, latencies = excluded.latencies,
+    reasons = excluded.reasons
+"""
+
+EVENT_NAMES = """
+SELECT event_name FROM rollups
+WHERE account_id = %s AND environment = %s AND app_id = %s AND step_ms = 3600000 AND bucket = %s
+    AND endpoint_id = '' AND event_name <> ''
 """

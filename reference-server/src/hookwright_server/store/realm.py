@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from hookwright_server.store.planning import equal
+
 
 @dataclass(frozen=True, slots=True)
 class Realm:
@@ -15,12 +17,14 @@ class Realm:
     environment: str
     app_id: str | None = None
 
-    def owns(self, table: sa.Table, app_column: str = "app_id") -> sa.ColumnElement[bool]:
-        """The condition that a row of `table` lies in this realm."""
-        inside: list[sa.ColumnElement[bool]] = [
-            table.c.account_id == self.account_id,
-            table.c.environment == self.environment,
+    def owns(
+        self, table: sa.Table, app_column: str = "app_id", *, indexed: bool = True
+    ) -> sa.ColumnElement[bool]:
+        """The condition that a row of `table` lies in this realm. For `indexed` see `planning`."""
+        inside = [
+            equal(table.c.account_id, self.account_id, indexed=indexed),
+            equal(table.c.environment, self.environment, indexed=indexed),
         ]
         if self.app_id is not None:
-            inside.append(table.c[app_column] == self.app_id)
+            inside.append(equal(table.c[app_column], self.app_id, indexed=indexed))
         return sa.and_(*inside)

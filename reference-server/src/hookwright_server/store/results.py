@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A delivery belongs to `session_id` as long as its fence is still `fence`."""
+    """A delivery belongs to `session_id` as long as its fence is still `fence`.
+
+    `is_stopped`: it was cancelled meanwhile, so no attempt is to follow the present one.
+    """
 
     session_id: str
     fence: int
+    is_stopped: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,11 @@ class NewAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How one attempt leaves its delivery: the new status and, if it is pending, when it is due."""
+    """How one attempt leaves its delivery: the new status and, if it is pending, when it is due.
+
+    A delivery that was cancelled meanwhile becomes `cancelled` where this says pending.
+    `completed_at` is the end of the attempt; the delivery's, unless it stays pending.
+    """
 
     attempt: NewAttempt
     fence: int
@@ -76,3 +84,22 @@ def settlement_row(s: Settlement) -> tuple[object, ...]:
         a.latency_ms,
         s.completed_at,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelta:
+    """A row of `rollup_deltas`. `cells` is JSON text; see rollup_counts.
+
+    `merged_at`: it is the sum of many that transactions have added, the oldest merged then.
+    """
+
+    account_id: str
+    environment: str
+    app_id: str
+    cells: str
+    merged_at: int | None
+
+
+def delta_row(d: NewDelta) -> tuple[object, ...]:
+    """The values of both dialects' INSERT INTO rollup_deltas, in its order."""
+    return d.account_id, d.environment, d.app_id, d.cells, d.merged_at

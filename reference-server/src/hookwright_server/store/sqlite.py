@@ -1,8 +1,9 @@
-"""SQLite as the embedded database: WAL, synchronous=FULL, one writer thread in one process.
+"""SQLite as the embedded database: WAL, synchronous=FULL, one writer thread in each process.
 
 FULL, because in WAL mode NORMAL does not make a commit durable (8 fdatasyncs per 200 commits
 against 209). Only groups of nothing but leases are committed with NORMAL: when the power fails,
-the process that held them is gone too. A lock file makes sure that no second process writes.
+the process that held them is gone too. A lock file makes sure that no other server writes; the
+processes of one server share it and write in turns.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar, cast
@@ -22,6 +23,7 @@ from hookwright_server.store.acceptance import Acceptance
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import StoreLocked, StoreRefused, StoreUnavailable
 from hookwright_server.store.reading import read_carefully
+from hookwright_server.store.turn import Turn
 from hookwright_server.store.writer import Wake, Writer, WriterLimits
 from hookwright_server.telemetry.meters import SILENT, WriterMeter
 
@@ -36,7 +38,7 @@ _CHECKPOINT_PAGES = 8_000
 
 
 class SqliteDatabase:
-    """See `Database`. Holds the file's lock until `close`."""
+    """See `Database`. Holds the file's lock until it is closed in every process that shares it."""
 
     def __init__(
         self,
@@ -44,23 +46,29 @@ class SqliteDatabase:
         wake: Wake = lambda: None,
         limits: WriterLimits | None = None,
         meter: WriterMeter = SILENT,
+        *,
+        lock: int | None = None,
     ) -> None:
         """Open `path`, creating it readable by its owner alone.
 
-        `wake` is called after each committed group that may have made deliveries due.
+        `wake` is called after each committed group that may have made deliveries due. `lock` is
+        the inherited `lock` of the process that has opened the file for this one too.
         Raises StoreLocked when another process has it open, StoreRefused when the file cannot
         be had in WAL mode with synchronous=FULL. The tables are `migrations.migrate`'s matter.
         """
-        self._lock: int | None = _lock(path)
+        self.lock = _lock(path) if lock is None else lock
+        """The file descriptor that keeps other servers off."""
         try:
             _create(path)
+            self._turn = Turn(path)
             self.engine = _engine(path, begin="BEGIN IMMEDIATE", read_only=False)
             self.read_engine = _engine(path, begin="BEGIN", read_only=True)
             _verify(self.engine)
         except BaseException:
-            os.close(self._lock)
+            os.close(self.lock)
             raise
-        self._writer = Writer(_SqliteBackend(self.engine), wake, limits, meter)
+        self._is_open = True
+        self._writer = Writer(_SqliteBackend(self.engine, self._turn), wake, limits, meter)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         return read_carefully(self.read_engine, lambda: self._read(work))
@@ -78,6 +86,9 @@ class SqliteDatabase:
     def accept(self, acceptance: Acceptance) -> None:
         self._writer.accept(acceptance)
 
+    def accept_all(self, acceptances: Sequence[Acceptance]) -> list[Exception | None]:
+        return self._writer.accept_all(acceptances)
+
     def queued(self) -> int:
         return self._writer.queued()
 
@@ -85,9 +96,10 @@ class SqliteDatabase:
         self._writer.close()
         self.read_engine.dispose()
         self.engine.dispose()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        if self._is_open:
+            self._is_open = False
+            self._turn.close()
+            os.close(self.lock)
 
 
 class _SqliteBackend:
@@ -96,10 +108,24 @@ class _SqliteBackend:
     # Hot statements run on the driver's own connection, whose errors come unwrapped.
     _TROUBLE = (exc.OperationalError, sqlite3.OperationalError)
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, turn: Turn) -> None:
         self._engine = engine
+        self._turn = turn
+
+    def await_turn(self) -> None:
+        self._turn.take()
+
+    def pass_turn(self) -> None:
+        self._turn.give()
 
     def transact(self, work: Callable[[Connection], T], *, durable: bool) -> T:
+        self._turn.take()
+        try:
+            return self._transact(work, durable=durable)
+        finally:
+            self._turn.give()
+
+    def _transact(self, work: Callable[[Connection], T], *, durable: bool) -> T:
         with self._engine.connect() as connection:
             _set_durable(connection, durable)
             with connection.begin():
@@ -109,7 +135,7 @@ class _SqliteBackend:
         return isinstance(error, self._TROUBLE)
 
     def blocks(self, error: Exception) -> bool:
-        return False  # nobody else writes
+        return False  # whoever writes has the whole file
 
     def translated(self, error: Exception) -> Exception:
         if not isinstance(error, self._TROUBLE):

@@ -17,16 +17,27 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-from hookwright_server.store.acceptance import Acceptance, NewRecord
+from hookwright_server.store import ordering, rates
+from hookwright_server.store.acceptance import Acceptance, NewRecord, tag_rows, tags_text
 from hookwright_server.store.claims import Leased, Queue, Round, Share, Waiting
 from hookwright_server.store.database import Connection
 from hookwright_server.store.errors import NotWritten, RecordExists, SessionLost, StaleSubscriptions
+from hookwright_server.store.rates import Rate
 from hookwright_server.store.results import (
     Lease,
     NewAttempt,
+    NewDelta,
     Settlement,
     attempt_row,
+    delta_row,
     settlement_row,
+)
+from hookwright_server.store.rollup_counts import (
+    Counts,
+    EventHour,
+    RollupKey,
+    rollup_of,
+    rollup_row,
 )
 
 _VERSIONS = """
@@ -45,15 +56,20 @@ VALUES {rows}
 _INSERT_MESSAGE = """
 INSERT INTO messages
     (id, account_id, environment, app_id, event_name, event_id, payload,
-     endpoint_count, filtered_count, created_at, traceparent)
+     endpoint_count, filtered_count, created_at, traceparent, tags, deliver_at, expires_at,
+     ordering_key)
 VALUES {rows}
+"""
+
+_INSERT_TAG = """
+INSERT INTO message_tags (account_id, environment, tag, message_id) VALUES {rows}
 """
 
 _INSERT_DELIVERY = """
 INSERT INTO deliveries
     (id, account_id, environment, app_id, message_id, endpoint_id, event_name,
      max_attempts, next_attempt_at, created_at,
-     status, attempt_count, uncounted_attempts, fence)
+     status, attempt_count, uncounted_attempts, fence, expires_at)
 VALUES {rows}
 """
 
@@ -69,6 +85,7 @@ pending(endpoint_id) AS (
 ),
 open AS MATERIALIZED (
     SELECT endpoints.id, endpoints.account_id, endpoints.environment, endpoints.max_concurrency,
+        endpoints.rate_max_requests, endpoints.rate_duration_ms,
         (SELECT min(next_attempt_at) FROM deliveries INDEXED BY deliveries_due
          WHERE status = 'pending' AND endpoint_id = endpoints.id) AS due_at
     FROM pending
@@ -82,12 +99,14 @@ SELECT id, account_id, environment, max_concurrency,
     (SELECT count(*) FROM
         (SELECT 1 FROM deliveries INDEXED BY deliveries_due
          WHERE status = 'pending' AND endpoint_id = open.id AND next_attempt_at <= ?1
-         LIMIT ?2))
+         LIMIT ?2)),
+    rate_max_requests, rate_duration_ms
 FROM open WHERE due_at <= ?1
 UNION ALL
 SELECT NULL, NULL, NULL, min(CASE WHEN due_at > ?1 THEN due_at ELSE
     (SELECT min(next_attempt_at) FROM deliveries INDEXED BY deliveries_due
-     WHERE status = 'pending' AND endpoint_id = open.id AND next_attempt_at > ?1) END), 0, 0
+     WHERE status = 'pending' AND endpoint_id = open.id AND next_attempt_at > ?1) END),
+    0, 0, NULL, NULL
 FROM open
 """
 
@@ -97,7 +116,7 @@ _MOST_COUNTED = 33
 _DUE = """
 SELECT d.rowid, d.id, d.message_id, d.endpoint_id, d.event_name,
     d.attempt_count, d.uncounted_attempts, d.fence + 1, d.created_at, m.created_at, m.payload,
-    m.traceparent
+    m.traceparent, d.expires_at, CASE WHEN d.is_ordered THEN d.ordering_key END
 FROM deliveries AS d INDEXED BY deliveries_due CROSS JOIN messages AS m ON m.id = d.message_id
 WHERE d.status = 'pending' AND d.endpoint_id = ? AND d.next_attempt_at <= ?
 ORDER BY d.next_attempt_at LIMIT ?
@@ -116,7 +135,7 @@ CROSS JOIN endpoints AS e ON e.id = given.value CROSS JOIN apps AS a ON a.id = e
 """
 
 _LEASES = """
-SELECT id, lease_session, fence FROM deliveries
+SELECT id, lease_session, fence, cancel_reason IS NOT NULL FROM deliveries
 WHERE status = 'sending' AND id IN (SELECT value FROM json_each(?))
     AND lease_session IN (SELECT id FROM worker_sessions)
 """
@@ -130,13 +149,55 @@ VALUES {rows}
 
 _MOVE_ON = """
 WITH done(id, fence, status, attempt_count, max_attempts, next_attempt_at, status_code,
-    failure_reason, latency_ms, completed_at) AS (VALUES {rows})
+    failure_reason, latency_ms, ended_at) AS (VALUES {rows})
 UPDATE deliveries
-SET status = done.status, attempt_count = done.attempt_count, max_attempts = done.max_attempts,
-    next_attempt_at = done.next_attempt_at, lease_session = NULL,
+SET status = CASE WHEN done.status = 'pending' AND deliveries.cancel_reason IS NOT NULL
+        THEN 'cancelled' ELSE done.status END,
+    cancel_reason = CASE WHEN done.status IN ('pending', 'cancelled')
+        THEN deliveries.cancel_reason END,
+    attempt_count = done.attempt_count, max_attempts = done.max_attempts,
+    next_attempt_at = CASE WHEN deliveries.cancel_reason IS NULL THEN done.next_attempt_at END,
+    lease_session = NULL,
     last_status_code = done.status_code, last_failure_reason = done.failure_reason,
-    latency_ms = done.latency_ms, completed_at = done.completed_at
+    latency_ms = done.latency_ms,
+    completed_at = CASE WHEN done.status <> 'pending' OR deliveries.cancel_reason IS NOT NULL
+        THEN done.ended_at END
 FROM done WHERE deliveries.id = done.id AND deliveries.fence = done.fence
+"""
+
+_INSERT_DELTA = """
+INSERT INTO rollup_deltas (account_id, environment, app_id, cells, merged_at) VALUES {rows}
+"""
+
+_DELETE_DELTAS = "DELETE FROM rollup_deltas WHERE id IN (SELECT value FROM json_each(?))"
+
+_ROLLUPS = """
+WITH given(account_id, environment, app_id, step_ms, endpoint_id, event_name, bucket) AS
+    (VALUES {rows})
+SELECT r.* FROM given CROSS JOIN rollups AS r USING
+    (account_id, environment, app_id, step_ms, endpoint_id, event_name, bucket)
+"""
+
+_PUT_ROLLUPS = """
+INSERT INTO rollups (
+    account_id, environment, app_id, step_ms, endpoint_id, event_name, bucket, messages,
+    filtered, deliveries, delivered, failed, dead_letter, cancelled, attempts, succeeded,
+    answered, latency_sum_ms, latencies, reasons
+) VALUES {rows}
+ON CONFLICT (account_id, environment, app_id, step_ms, endpoint_id, event_name, bucket)
+DO UPDATE SET
+    messages = excluded.messages, filtered = excluded.filtered,
+    deliveries = excluded.deliveries, delivered = excluded.delivered, failed = excluded.failed,
+    dead_letter = excluded.dead_letter, cancelled = excluded.cancelled,
+    attempts = excluded.attempts, succeeded = excluded.succeeded, answered = excluded.answered,
+    latency_sum_ms = excluded.latency_sum_ms, latencies = excluded.latencies,
+    reasons = excluded.reasons
+"""
+
+_EVENT_NAMES = """
+SELECT event_name FROM rollups INDEXED BY rollups_of_events
+WHERE account_id = ? AND environment = ? AND app_id = ? AND step_ms = 3600000 AND bucket = ?
+    AND endpoint_id = '' AND event_name <> ''
 """
 
 
@@ -151,22 +212,28 @@ class SqliteHotSql:
         kept = [a for a, refusal in zip(acceptances, refusals, strict=True) if refusal is None]
         _execute(raw, _INSERT_RECORD, [_record_row(a.record) for a in kept if a.record])
         _execute(raw, _INSERT_MESSAGE, [_message_row(acceptance) for acceptance in kept])
+        _execute(raw, _INSERT_TAG, tag_rows(kept))
         _execute(raw, _INSERT_DELIVERY, _delivery_rows(kept))
+        ordering.place(connection, kept)
         return refusals
 
     def queue(self, connection: Connection, now_ms: int, limits: Mapping[str, int]) -> Queue:
-        waiting: list[Waiting] = []
-        next_due_at: int | None = None
-        for row in _driver(connection).execute(_QUEUE, (now_ms, _MOST_COUNTED)):
-            endpoint_id, account_id, environment, slots, leased, due = row
-            if endpoint_id is None:
-                next_due_at = slots
-                continue
-            free = min(slots, limits.get(endpoint_id, slots)) - leased
-            claimable = max(0, min(free, due))
-            more = due > claimable or due == _MOST_COUNTED
-            waiting.append(Waiting(endpoint_id, (account_id, environment), claimable, more))
-        return Queue(tuple(waiting), next_due_at)
+        *rows, last = _driver(connection).execute(_QUEUE, (now_ms, _MOST_COUNTED)).fetchall()
+        limited = {row[0]: Rate(row[6], row[7]) for row in rows if row[6] is not None}
+        windows = rates.windows(connection, limited, now_ms) if limited else {}
+        waiting = [
+            Waiting.of(
+                endpoint_id,
+                (account_id, environment),
+                free=min(slots, limits.get(endpoint_id, slots)) - leased,
+                due=due,
+                most_counted=_MOST_COUNTED,
+                window=windows.get(endpoint_id),
+            )
+            for endpoint_id, account_id, environment, slots, leased, due, _, _ in rows
+        ]
+        again = [last[3], *(each.reopens_at for each in waiting if each.window is not None)]
+        return Queue(tuple(waiting), min((at for at in again if at is not None), default=None))
 
     def reserve(
         self,
@@ -198,7 +265,10 @@ class SqliteHotSql:
 
     def leases(self, connection: Connection, ids: Collection[str]) -> dict[str, Lease]:
         rows = _driver(connection).execute(_LEASES, (json.dumps(list(ids)),))
-        return {key: Lease(session_id, fence) for key, session_id, fence in rows}
+        return {
+            key: Lease(session_id, fence, bool(is_stopped))
+            for key, session_id, fence, is_stopped in rows
+        }
 
     def settle(self, connection: Connection, settlements: Sequence[Settlement]) -> None:
         self.insert_attempts(connection, [settlement.attempt for settlement in settlements])
@@ -206,6 +276,24 @@ class SqliteHotSql:
 
     def insert_attempts(self, connection: Connection, attempts: Sequence[NewAttempt]) -> None:
         _execute(_driver(connection), _INSERT_ATTEMPT, [attempt_row(a) for a in attempts])
+
+    def add_deltas(self, connection: Connection, deltas: Sequence[NewDelta]) -> None:
+        _execute(_driver(connection), _INSERT_DELTA, [delta_row(delta) for delta in deltas])
+
+    def delete_deltas(self, connection: Connection, ids: Collection[int]) -> None:
+        _driver(connection).execute(_DELETE_DELTAS, (json.dumps(list(ids)),))
+
+    def rollups(
+        self, connection: Connection, keys: Collection[RollupKey]
+    ) -> dict[RollupKey, Counts]:
+        return dict(map(rollup_of, _execute(_driver(connection), _ROLLUPS, list(keys))))
+
+    def put_rollups(self, connection: Connection, sums: Mapping[RollupKey, Counts]) -> None:
+        rows = [rollup_row(key, counts) for key, counts in sums.items()]
+        _execute(_driver(connection), _PUT_ROLLUPS, rows)
+
+    def event_names(self, connection: Connection, of: EventHour) -> set[str]:
+        return {row[0] for row in _driver(connection).execute(_EVENT_NAMES, of)}
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
@@ -226,7 +314,7 @@ def _execute(raw: sqlite3.Connection, statement: str, rows: Sequence[_Row]) -> l
     return found
 
 
-@lru_cache(maxsize=8 * _AT_ONCE)
+@lru_cache(maxsize=12 * _AT_ONCE)
 def _of_rows(statement: str, rows: int, columns: int) -> str:
     row = f"({', '.join('?' * columns)})"
     return statement.format(rows=", ".join([row] * rows))
@@ -288,6 +376,10 @@ def _message_row(acceptance: Acceptance) -> _Row:
         m.filtered_count,
         m.created_at,
         m.traceparent,
+        tags_text(m),
+        m.deliver_at,
+        m.expires_at,
+        m.ordering_key,
     )
 
 
@@ -308,7 +400,8 @@ def _delivery_rows(acceptances: Iterable[Acceptance]) -> list[_Row]:
             0,
             0,
             0,
+            d.expires_at,
         )
         for acceptance in acceptances
-        for d in acceptance.deliveries
+        for d in acceptance.unordered
     ]

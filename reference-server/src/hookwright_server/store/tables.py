@@ -65,6 +65,10 @@ apps = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("deleted_at", Instant),
+    sa.Column("event_type_policy", TEXT, nullable=False, server_default="open"),
+    # Whether it has ever had one: publishing to an app without any does not look for them.
+    sa.Column("has_event_types", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("retention_days", sa.Integer, nullable=False, server_default="30"),
     sa.Index(
         "apps_slug",
         "account_id",
@@ -75,6 +79,26 @@ apps = sa.Table(
         postgresql_where=sa.text("deleted_at IS NULL"),
     ),
     sa.Index("apps_by_scope", "account_id", "environment", "id"),
+)
+
+event_types = sa.Table(
+    "event_types",
+    metadata,
+    sa.Column("id", TEXT, primary_key=True),
+    *_scope(),
+    sa.Column("app_id", TEXT, nullable=False),
+    sa.Column("name", TEXT, nullable=False),
+    sa.Column("description", TEXT),
+    sa.Column("group", TEXT),
+    sa.Column("schema", Json),
+    sa.Column("schema_digest", TEXT),  # SHA-256 of the text of `schema`
+    sa.Column("example_payload", Json),
+    sa.Column("archived", sa.Boolean, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.Index("event_types_name", "app_id", "name", unique=True),
+    sa.Index("event_types_by_app", "app_id", "id"),
+    sa.Index("event_types_by_scope", "account_id", "environment", "id"),
 )
 
 endpoints = sa.Table(
@@ -105,8 +129,39 @@ endpoints = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("deleted_at", Instant),
+    sa.Column("filter_rules", Json),
+    sa.Column("transformation", Json),
+    sa.Column("signing_scheme", TEXT, nullable=False, server_default="v1"),
+    sa.Column("both_schemes_until", Instant),
+    sa.Column("rate_max_requests", sa.Integer),  # null, and so is the other: no limit
+    sa.Column("rate_duration_ms", sa.Integer),
+    # Deleted, and nothing of it has been pending since: see upkeep.
+    sa.Column("is_swept", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("failing_since", Instant),  # see domain.health
     sa.Index("endpoints_by_app", "app_id", "id"),
     sa.Index("endpoints_by_scope", "account_id", "environment", "id"),
+    # However many were deleted: publishing and lists look at those that are left.
+    sa.Index(
+        "endpoints_live_by_app",
+        "app_id",
+        "id",
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    ),
+    sa.Index(
+        "endpoints_live_by_scope",
+        "account_id",
+        "environment",
+        "id",
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    ),
+    sa.Index(
+        "endpoints_unswept",
+        "id",
+        sqlite_where=sa.text("deleted_at IS NOT NULL AND NOT is_swept"),
+        postgresql_where=sa.text("deleted_at IS NOT NULL AND NOT is_swept"),
+    ),
 )
 
 signing_secrets = sa.Table(
@@ -119,6 +174,7 @@ signing_secrets = sa.Table(
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant),  # null: the current secret
+    sa.Column("scheme", TEXT, nullable=False, server_default="v1"),
     sa.Index("signing_secrets_by_owner", "app_id", "endpoint_id"),
 )
 
@@ -135,8 +191,33 @@ messages = sa.Table(
     sa.Column("filtered_count", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("traceparent", TEXT),  # W3C Trace Context, when traces are on
+    sa.Column("tags", Json),  # null: none; each is a row of message_tags as well
+    sa.Column("deliver_at", Instant),
+    sa.Column("expires_at", Instant),
+    sa.Column("expunged_at", Instant),  # the payload is empty since
+    # Of those that `endpoint_count` counts, how many retention has erased.
+    sa.Column("erased_deliveries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("ordering_key", TEXT),
     sa.Index("messages_by_app", "app_id", "id"),
     sa.Index("messages_by_scope", "account_id", "environment", "id"),
+    sa.Index(
+        "messages_by_event_id",
+        "account_id",
+        "environment",
+        "event_id",
+        "id",
+        sqlite_where=sa.text("event_id IS NOT NULL"),
+        postgresql_where=sa.text("event_id IS NOT NULL"),
+    ),
+)
+
+message_tags = sa.Table(
+    "message_tags",
+    metadata,
+    sa.Column("account_id", TEXT, primary_key=True),
+    sa.Column("environment", TEXT, primary_key=True),
+    sa.Column("tag", TEXT, primary_key=True),
+    sa.Column("message_id", TEXT, primary_key=True),
 )
 
 deliveries = sa.Table(
@@ -156,15 +237,21 @@ deliveries = sa.Table(
     # and those interrupted by the death of a worker.
     sa.Column("uncounted_attempts", sa.Integer, nullable=False),
     sa.Column("max_attempts", sa.Integer, nullable=False),
+    # null while pending: its turn in its order has not come.
     sa.Column("next_attempt_at", Instant),
     sa.Column("lease_session", TEXT),  # worker_sessions.id while sending
     sa.Column("fence", sa.Integer, nullable=False),  # grows with every claim
     sa.Column("last_status_code", sa.Integer),
     sa.Column("last_failure_reason", TEXT),
     sa.Column("latency_ms", sa.Integer),
-    sa.Column("cancel_reason", TEXT),
+    sa.Column("cancel_reason", TEXT),  # while sending: no attempt is to follow this one
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("completed_at", Instant),
+    sa.Column("expires_at", Instant),  # no attempt begins from then on
+    sa.Column("replay_of", TEXT),
+    sa.Column("ordering_key", TEXT),
+    sa.Column("sequence", sa.BigInteger),  # with a key only: its place, see ordering_lanes
+    sa.Column("is_ordered", sa.Boolean),  # others wait for it, or it for them
     sa.Index("deliveries_by_app", "app_id", "id"),
     sa.Index("deliveries_by_scope", "account_id", "environment", "id"),
     sa.Index("deliveries_by_endpoint", "endpoint_id", "id"),
@@ -183,6 +270,58 @@ deliveries = sa.Table(
         sqlite_where=sa.text("status = 'sending'"),
         postgresql_where=sa.text("status = 'sending'"),
     ),
+    sa.Index(
+        "deliveries_expiring",
+        "expires_at",
+        sqlite_where=sa.text("status = 'pending' AND expires_at IS NOT NULL"),
+        postgresql_where=sa.text("status = 'pending' AND expires_at IS NOT NULL"),
+    ),
+    sa.Index(
+        "deliveries_in_order",
+        "endpoint_id",
+        "ordering_key",
+        "sequence",
+        unique=True,
+        sqlite_where=sa.text("is_ordered AND status IN ('pending', 'sending')"),
+        postgresql_where=sa.text("is_ordered AND status IN ('pending', 'sending')"),
+    ),
+)
+
+# Each ordering key of an endpoint, with the last place that was given in its order.
+ordering_lanes = sa.Table(
+    "ordering_lanes",
+    metadata,
+    sa.Column("endpoint_id", TEXT, primary_key=True),
+    sa.Column("ordering_key", TEXT, primary_key=True),
+    *_scope(),
+    sa.Column("last_sequence", sa.BigInteger, nullable=False),
+)
+
+UNSUCCESSFUL = "status IN ('failed', 'dead_letter')"
+"""The predicate of the indexes by which lists find the few of many that failed."""
+
+for _name, _columns in {
+    "deliveries_unsuccessful_by_scope": ("account_id", "environment", "id"),
+    "deliveries_unsuccessful_by_app": ("app_id", "id"),
+    "deliveries_unsuccessful_by_endpoint": ("endpoint_id", "id"),
+}.items():
+    sa.Index(
+        _name,
+        *(deliveries.c[each] for each in _columns),
+        sqlite_where=sa.text(UNSUCCESSFUL),
+        postgresql_where=sa.text(UNSUCCESSFUL),
+    )
+
+# Lists find the few of many that were cancelled.
+_CANCELLED = sa.text("status = 'cancelled'")
+
+sa.Index(
+    "deliveries_cancelled_by_scope",
+    deliveries.c.account_id,
+    deliveries.c.environment,
+    deliveries.c.id,
+    sqlite_where=_CANCELLED,
+    postgresql_where=_CANCELLED,
 )
 
 # By time over all endpoints. Its predicate is always true of a pending row, and there so that only
@@ -193,6 +332,39 @@ sa.Index(
     deliveries.c.endpoint_id,
     postgresql_where=sa.text("status = 'pending' AND endpoint_id > ''"),
 ).ddl_if(dialect="postgresql")
+
+replay_tasks = sa.Table(
+    "replay_tasks",
+    metadata,
+    sa.Column("id", TEXT, primary_key=True),
+    *_scope(),
+    sa.Column("app_id", TEXT, nullable=False),
+    sa.Column("status", TEXT, nullable=False),  # queued | running | completed | cancelled
+    sa.Column("delivery_ids", Json),  # null: the range below
+    sa.Column("after", Instant),
+    sa.Column("before", Instant),
+    sa.Column("statuses", Json),
+    sa.Column("event_name", TEXT),
+    sa.Column("endpoint_id", TEXT),
+    sa.Column("max_count", sa.Integer, nullable=False),
+    sa.Column("position", TEXT, nullable=False),  # the last delivery of the range looked at
+    sa.Column("stepped_at", Instant, nullable=False),
+    sa.Column("total_count", sa.Integer, nullable=False),
+    sa.Column("processed_count", sa.Integer, nullable=False),
+    sa.Column("replayed_count", sa.Integer, nullable=False),
+    sa.Column("skipped_count", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("started_at", Instant),
+    sa.Column("completed_at", Instant),
+    sa.Index("replay_tasks_by_app", "app_id", "id"),
+    sa.Index("replay_tasks_by_scope", "account_id", "environment", "id"),
+    sa.Index(
+        "replay_tasks_open",
+        "stepped_at",
+        sqlite_where=sa.text("status IN ('queued', 'running')"),
+        postgresql_where=sa.text("status IN ('queued', 'running')"),
+    ),
+)
 
 attempts = sa.Table(
     "attempts",
@@ -209,6 +381,15 @@ attempts = sa.Table(
     sa.Column("request_headers", Json, nullable=False),  # secrets masked
     sa.Column("created_at", Instant, nullable=False),
     sa.Index("attempts_by_delivery", "delivery_id", "number", unique=True),
+)
+
+# The present window of endpoints with a rate limit: when it began, how many attempts began in it.
+endpoint_windows = sa.Table(
+    "endpoint_windows",
+    metadata,
+    sa.Column("endpoint_id", TEXT, primary_key=True),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("used", sa.Integer, nullable=False),
 )
 
 worker_sessions = sa.Table(
@@ -249,3 +430,69 @@ keyring = sa.Table(
     sa.Column("key_id", TEXT, primary_key=True),
     sa.Column("probe_sealed", sa.LargeBinary, nullable=False),
 )
+
+# What transactions have counted and nobody has added up yet; the rows come and go, and are few.
+rollup_deltas = sa.Table(
+    "rollup_deltas",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    *_scope(),
+    sa.Column("app_id", TEXT, nullable=False),
+    sa.Column("cells", Json, nullable=False),
+    # When the oldest of those was merged of which it is the sum; null: a transaction added it.
+    sa.Column("merged_at", Instant),
+)
+
+# Sums of a step of time. An empty app, endpoint or event stands for all of them together.
+rollups = sa.Table(
+    "rollups",
+    metadata,
+    sa.Column("account_id", TEXT, primary_key=True),
+    sa.Column("environment", TEXT, primary_key=True),
+    sa.Column("app_id", TEXT, primary_key=True),
+    sa.Column("step_ms", sa.Integer, primary_key=True),
+    sa.Column("endpoint_id", TEXT, primary_key=True),
+    sa.Column("event_name", TEXT, primary_key=True),
+    sa.Column("bucket", Instant, primary_key=True),
+    *(
+        sa.Column(name, sa.BigInteger, nullable=False)
+        for name in (
+            "messages",
+            "filtered",
+            "deliveries",
+            "delivered",
+            "failed",
+            "dead_letter",
+            "cancelled",
+            "attempts",
+            "succeeded",
+            "answered",
+            "latency_sum_ms",
+        )
+    ),
+    sa.Column("latencies", Json, nullable=False),
+    sa.Column("reasons", Json, nullable=False),
+)
+
+# What is old, by step. Not one index of both columns: Postgres would use it to find single rows
+# too, and walk all of a step, as long as it knows nothing of how many there are.
+for _step, _step_ms in {"5m": 300_000, "1h": 3_600_000, "1d": 86_400_000}.items():
+    sa.Index(
+        f"rollups_by_age_{_step}",
+        rollups.c.bucket,
+        sqlite_where=sa.text(f"step_ms = {_step_ms}"),
+        postgresql_where=sa.text(f"step_ms = {_step_ms}"),
+    )
+
+# Which events and endpoints had most: each index holds the rows of one such list only.
+for _name, _condition in {
+    "rollups_of_events": "endpoint_id = '' AND event_name <> ''",
+    "rollups_of_endpoints": "endpoint_id <> '' AND event_name = ''",
+    "rollups_of_both": "endpoint_id <> '' AND event_name <> ''",
+}.items():
+    sa.Index(
+        _name,
+        *(rollups.c[each] for each in ("account_id", "environment", "app_id", "step_ms", "bucket")),
+        sqlite_where=sa.text(_condition),
+        postgresql_where=sa.text(_condition),
+    )

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from hookwright_server.store import ordering
 from hookwright_server.store.database import Connection
+from hookwright_server.store.endings import CANCELLED, let_go
 from hookwright_server.store.hot_sql import hot_sql
 from hookwright_server.store.locking import alone_now
 from hookwright_server.store.results import Lease, NewAttempt
+from hookwright_server.store.rollup_deltas import Origin, count_settled
 from hookwright_server.store.tables import deliveries, worker_sessions
 
 RENEW_EVERY_MS = 3_000
@@ -24,6 +27,9 @@ _RECOVERY = int.from_bytes(b"takeback")
 
 # A literal, not a parameter: only then does the planner see that the partial index serves.
 _SENDING = deliveries.c.status == sa.literal_column("'sending'")
+# What was cancelled while it was being sent has a reason already.
+_GOES_ON = deliveries.c.cancel_reason.is_(None)
+_NEXT_STATUS = sa.case((_GOES_ON, "pending"), else_="cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,35 +117,39 @@ def recover(
     ).all()
     if not rows:
         return []
-    hot_sql(connection).insert_attempts(
-        connection,
-        [
-            NewAttempt(
-                id=new_attempt_id(),
-                account_id=row.account_id,
-                environment=row.environment,
-                delivery_id=row.id,
-                number=row.attempt_count + 1,
-                failure_reason="interrupted",
-                created_at=now_ms,
-            )
-            for row in rows
-        ],
-    )
+    interrupted = [
+        NewAttempt(
+            id=new_attempt_id(),
+            account_id=row.account_id,
+            environment=row.environment,
+            delivery_id=row.id,
+            number=row.attempt_count + 1,
+            failure_reason="interrupted",
+            created_at=now_ms,
+        )
+        for row in rows
+    ]
+    hot_sql(connection).insert_attempts(connection, interrupted)
+    origins = [Origin(*(getattr(row, name) for name in Origin._fields)) for row in rows]
+    ends = ["cancelled" if row.cancel_reason else "pending" for row in rows]
+    count_settled(connection, zip(origins, interrupted, ends, strict=True))
     connection.execute(
         sa.update(deliveries)
         .where(c.id.in_([row.id for row in rows]))
         .values(
-            status="pending",
+            status=_NEXT_STATUS,
             attempt_count=c.attempt_count + 1,
             uncounted_attempts=c.uncounted_attempts + 1,
             max_attempts=c.max_attempts + 1,
-            next_attempt_at=sa.func.coalesce(c.next_attempt_at, now_ms),
+            next_attempt_at=sa.case((_GOES_ON, sa.func.coalesce(c.next_attempt_at, now_ms))),
+            completed_at=sa.case((_GOES_ON, sa.null()), else_=now_ms),
             lease_session=None,
             last_status_code=None,
             last_failure_reason="interrupted",
         )
     )
+    ended = [row for row in rows if row.cancel_reason and row.is_ordered]
+    ordering.move_up(connection, {(row.endpoint_id, row.ordering_key) for row in ended}, now_ms)
     return [
         Interrupted(
             delivery_id=row.id,
@@ -155,7 +165,7 @@ def recover(
 
 
 def release_unknown(
-    connection: Connection, session_id: str, known: Collection[tuple[str, int]], due_at: int
+    connection: Connection, session_id: str, known: Collection[tuple[str, int]], now_ms: int
 ) -> None:
     """Give back what the session leases beside `known` (delivery id and fence): no attempt."""
     c = deliveries.c
@@ -165,22 +175,32 @@ def release_unknown(
     leases = {
         key: Lease(session_id, fence) for key, fence in rows.all() if (key, fence) not in known
     }
-    release(connection, leases, due_at)
+    release(connection, leases, now_ms)
 
 
-def release(connection: Connection, leases: Mapping[str, Lease], due_at: int) -> None:
-    """Give back leases (by delivery id) that were never sent: pending, no attempt."""
+def release(
+    connection: Connection, leases: Mapping[str, Lease], now_ms: int, delay_ms: int = 0
+) -> None:
+    """Give back leases (by delivery id) that were never sent: due after `delay_ms`, no attempt."""
     if not leases:
         return
+    c = deliveries.c
+    found = connection.execute(
+        sa.select(c.id, c.lease_session, c.fence, c.cancel_reason, *CANCELLED)
+        .where(_SENDING, c.id.in_(list(leases)))
+        .order_by(c.id)
+        .with_for_update()
+    ).all()
+    rows = [row for row in found if leases[row.id] == Lease(row.lease_session or "", row.fence)]
     connection.execute(
         sa.update(deliveries)
-        .where(deliveries.c.id == sa.bindparam("delivery_id"))
-        .where(_SENDING)
-        .where(deliveries.c.lease_session == sa.bindparam("session_id"))
-        .where(deliveries.c.fence == sa.bindparam("lease_fence"))
-        .values(status="pending", lease_session=None, next_attempt_at=due_at),
-        [
-            {"delivery_id": key, "session_id": lease.session_id, "lease_fence": lease.fence}
-            for key, lease in leases.items()
-        ],
+        .where(c.id.in_([row.id for row in rows]))
+        .values(
+            status=_NEXT_STATUS,
+            lease_session=None,
+            next_attempt_at=sa.case((_GOES_ON, now_ms + delay_ms)),
+            completed_at=sa.case((_GOES_ON, sa.null()), else_=now_ms),
+        )
     )
+    stopped = [row for row in rows if row.cancel_reason is not None]
+    let_go(connection, (row[-len(CANCELLED) :] for row in stopped), now_ms)

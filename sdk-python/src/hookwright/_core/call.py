@@ -32,6 +32,7 @@ class Unset:
 
 
 UNSET: Final = Unset()
+_AS_TEXT: Final = frozenset({"Decimal", "UUID"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,9 @@ def _convert(value: Any) -> Any:
     if isinstance(value, (Sequence, AbstractSet)) and not isinstance(value, (bytes, bytearray)):
         items = cast("Iterable[Any]", value)
         return [_convert(item) for item in items if not isinstance(item, Unset)]
-    raise UsageError(f"a {type(value).__name__} cannot be sent as JSON: {value!r:.100}")
+    kind = type(value).__name__
+    step = "send str(value)" if kind in _AS_TEXT else "make it a string, number, list or mapping"
+    raise UsageError(f"a {kind} cannot be sent as JSON: {value!r:.100}; {step}")
 
 
 def _is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:

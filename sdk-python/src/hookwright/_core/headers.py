@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final, cast
 
 from hookwright.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?|")
@@ -18,11 +16,18 @@ _RESERVED: Final = frozenset(
 )
 
 
-def checked_headers(given: Mapping[str, str] | None) -> dict[str, str]:
+def checked_headers(given: object) -> dict[str, str]:
     """The caller's headers with lower-case names. UsageError when one cannot be sent."""
-    if not given:
+    if given is None:
         return {}
-    return {_checked_name(name): _checked_value(name, value) for name, value in given.items()}
+    if not isinstance(given, Mapping):
+        # The message does not show them: one may be a secret.
+        raise UsageError(
+            "extra headers are a mapping of names to values, like {'x-trace': '7'}, not "
+            f"{type(given).__name__}"
+        )
+    items = cast("Mapping[object, object]", given).items()
+    return {_checked_name(name): _checked_value(name, value) for name, value in items}
 
 
 def _checked_name(name: object) -> str:
@@ -34,7 +39,7 @@ def _checked_name(name: object) -> str:
     return lowered
 
 
-def _checked_value(name: str, value: object) -> str:
+def _checked_value(name: object, value: object) -> str:
     # The message does not show the value: it may be a secret.
     if not isinstance(value, str) or not _VALUE.fullmatch(value):
         raise UsageError(f"the value of the header {name} must be text of visible ASCII")

@@ -30,7 +30,9 @@ def key_for(call: Call[Any], headers: Mapping[str, str], make: Callable[[], str]
     return make() if call.idempotent else None
 
 
-def _checked(key: str) -> str:
-    if not (key and key.isascii() and key.isprintable() and " " not in key):
+def _checked(key: object) -> str:
+    if not isinstance(key, str) or not (
+        key and key.isascii() and key.isprintable() and " " not in key
+    ):
         raise UsageError(f"an idempotency key is visible ASCII without spaces, not {key!r:.100}")
     return key

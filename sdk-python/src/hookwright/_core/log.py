@@ -1,14 +1,19 @@
 """
-Debug records on the logger `hookwright`, one before and one after each try.
+Records on the logger `hookwright`: at INFO what came of each try, at DEBUG its request as well.
 
 What may appear is listed here; everything else (keys, query values, bodies, unknown headers)
 stays out. The HTTP library has a logger of its own, `httpx`, which prints whole URLs at INFO.
+HOOKWRIGHT_LOG (`debug` or `info`) shows ours on stderr, and touches no other logger.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+from hookwright._printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +23,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("hookwright")
 
+VARIABLE: Final = "HOOKWRIGHT_LOG"
+_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO}
+_NO_HEADERS: Final = MappingProxyType[str, str]({})
 _SHOWN: Final = (
     "content-length",
     "content-type",
@@ -41,21 +49,59 @@ def log_request(operation: str, request: WireRequest, attempt: int) -> None:
         )
 
 
-def log_outcome(operation: str, outcome: Reply | APIConnectionError, seconds: float) -> None:
-    """After a try: status and listed headers, or the kind of failure; and how long it took."""
-    if not logger.isEnabledFor(logging.DEBUG):
+def log_outcome(
+    operation: str,
+    request: WireRequest,
+    outcome: Reply | APIConnectionError,
+    attempt: int,
+    seconds: float,
+) -> None:
+    """After a try: status or the kind of failure, how long it took; at DEBUG listed headers."""
+    if not logger.isEnabledFor(logging.INFO):
         return
+    headers: Mapping[str, str] = _NO_HEADERS
     if isinstance(outcome, Exception):
-        what, headers = type(outcome).__name__, {}
+        what = type(outcome).__name__
     else:
-        what, headers = str(outcome.status_code), _shown(outcome.headers)
-    message = "response operation=%s %s seconds=%.3f headers=%s"
-    logger.debug(message, operation, what, seconds, headers)
+        what, headers = str(outcome.status_code), outcome.headers
+    message = "response operation=%s %s %s attempt=%d seconds=%.3f request_id=%s"
+    request_id = headers.get("x-request-id")
+    shown_id = request_id and printable(request_id)
+    values = (operation, request.label, what, attempt, seconds, shown_id)
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.info(f"{message} headers=%s", *values, _shown(headers))  # noqa: G004 - constants
+    else:
+        logger.info(message, *values)
 
 
-def log_retry(operation: str, delay: float) -> None:
+def log_retry(operation: str, request: WireRequest, delay: float) -> None:
     """Before the wait that leads to another try."""
-    logger.debug("retry operation=%s in=%.3fs", operation, delay)
+    logger.info("retry operation=%s %s in=%.3fs", operation, request.label, delay)
+
+
+def switch_on(wanted: str | None) -> None:
+    """Show the records on stderr from this level on (`debug`, `info`); nothing for None or ""."""
+    if not wanted:
+        return
+    level = _LEVELS.get(wanted.strip().lower())
+    if level is None:
+        logger.warning("%s=%.40r is not understood; it takes debug or info", VARIABLE, wanted)
+        return
+    logger.setLevel(level)
+    if not any(isinstance(each, _ToStderr) for each in logger.handlers):
+        logger.addHandler(_ToStderr())
+
+
+class _ToStderr(logging.Handler):
+    """Writes where nobody else does: a program with logging of its own shows each record once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not logging.getLogger().handlers and sys.stderr is not None:
+            print(self.format(record), file=sys.stderr)  # noqa: T201
 
 
 def _shown(headers: Mapping[str, str]) -> dict[str, str]:

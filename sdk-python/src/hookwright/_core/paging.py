@@ -1,4 +1,10 @@
-"""Pages of lists: a page is data, and the way to the next one."""
+"""
+Pages of lists: a page is data, and the way to the next one.
+
+A page that cannot be fetched raises what any call raises, after the items before it were given:
+BadRequestError for a cursor that the server takes no more. The last page's `next_cursor` is where
+to go on: `client.deliveries.list(…, cursor=page.next_cursor)` with the same filters.
+"""
 
 from __future__ import annotations
 
@@ -59,6 +65,22 @@ def next_call(call: Call[T], has_more: bool, next_cursor: str | None) -> Call[T]
     return replace(call, query=(*kept, ("cursor", next_cursor)))
 
 
+class _Way:
+    """The cursors of a walk: a server that leads in a circle would be asked without end."""
+
+    def __init__(self, call: Call[Any]) -> None:
+        self._seen: set[str | None] = {value for name, value in call.query if name == "cursor"}
+
+    def goes_on(self, page: _Page[Any]) -> bool:
+        """Whether another page follows. APIResponseError when that one was seen already."""
+        if not page.has_next_page():
+            return False
+        if page.next_cursor in self._seen:
+            raise APIResponseError("the page's next_cursor is one that led to a page before it")
+        self._seen.add(page.next_cursor)
+        return True
+
+
 class _Page(Generic[T]):
     __slots__ = ("_call", "data", "has_more", "next_cursor", "total_count")
 
@@ -72,9 +94,6 @@ class _Page(Generic[T]):
     def has_next_page(self) -> bool:
         """Whether the list goes on after this page."""
         return self.has_more
-
-    def __len__(self) -> int:
-        return len(self.data)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(items={len(self.data)}, has_more={self.has_more})"
@@ -93,16 +112,16 @@ class SyncPage(_Page[T]):
         super().__init__(call, envelope)
         self._core = core
 
-    def get_next_page(self) -> SyncPage[T]:
+    def next_page(self) -> SyncPage[T]:
         """The following page. UsageError when this is the last."""
         return self._core.page(next_call(self._call, self.has_more, self.next_cursor))
 
     def iter_pages(self) -> Iterator[SyncPage[T]]:
         """This page and all that follow."""
-        page = self
+        page, way = self, _Way(self._call)
         yield page
-        while page.has_next_page():
-            page = page.get_next_page()
+        while way.goes_on(page):
+            page = page.next_page()
             yield page
 
     def __iter__(self) -> Iterator[T]:
@@ -123,16 +142,16 @@ class AsyncPage(_Page[T]):
         super().__init__(call, envelope)
         self._core = core
 
-    async def get_next_page(self) -> AsyncPage[T]:
+    async def next_page(self) -> AsyncPage[T]:
         """The following page. UsageError when this is the last."""
         return await self._core.page(next_call(self._call, self.has_more, self.next_cursor))
 
     async def iter_pages(self) -> AsyncIterator[AsyncPage[T]]:
         """This page and all that follow."""
-        page = self
+        page, way = self, _Way(self._call)
         yield page
-        while page.has_next_page():
-            page = await page.get_next_page()
+        while way.goes_on(page):
+            page = await page.next_page()
             yield page
 
     async def __aiter__(self) -> AsyncIterator[T]:

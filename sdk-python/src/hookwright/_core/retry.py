@@ -30,13 +30,15 @@ def is_transient(status_code: int, code: str | None) -> bool:
 def retry_after_seconds(value: str | None, now: float) -> float | None:
     """
     A Retry-After header in seconds from `now` (Unix seconds), from its number or its date
-    (RFC 9110, section 10.2.3); None when it is absent or unreadable. Never negative.
+    (RFC 9110, section 10.2.3); None when it is absent or unreadable. Never negative. A fraction,
+    which is not allowed but sent, is rounded up.
     """
     if not value:
         return None
     text = value.strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
+    whole, _, fraction = text.partition(".")
+    if text.isascii() and whole.isdigit() and (not fraction or fraction.isdigit()):
+        return float(whole) + (1.0 if fraction.strip("0") else 0.0)
     from datetime import UTC
     from email.utils import parsedate_to_datetime
 

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
+# Clients of one seed, or of one process that forked, must not retry at the same instant; and the
+# sequence of the `random` module is the application's.
+_system_random = random.SystemRandom()
+
+
 async def _async_sleep(seconds: float) -> None:
     # asyncio costs 60 ms to import; those who only use the sync client need not pay.
     import asyncio
@@ -26,7 +31,7 @@ class Runtime:
 
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
-    random: Callable[[], float] = random.random
+    random: Callable[[], float] = _system_random.random
     sleep: Callable[[float], None] = time.sleep
     async_sleep: Callable[[float], Awaitable[None]] = _async_sleep
     new_key: Callable[[], str] = new_key

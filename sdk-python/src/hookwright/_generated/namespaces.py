@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hookwright._core.client import AsyncCore, SyncCore
+    from hookwright._generated.resources.analytics import Analytics, AsyncAnalytics
     from hookwright._generated.resources.api_keys import ApiKeys, AsyncApiKeys
     from hookwright._generated.resources.apps import Apps, AsyncApps
     from hookwright._generated.resources.deliveries import AsyncDeliveries, Deliveries
     from hookwright._generated.resources.endpoints import AsyncEndpoints, Endpoints
+    from hookwright._generated.resources.event_types import AsyncEventTypes, EventTypes
     from hookwright._generated.resources.messages import AsyncMessages, Messages
+    from hookwright._generated.resources.transformations import (
+        AsyncTransformations,
+        Transformations,
+    )
     from hookwright._generated.resources.trigger import AsyncTrigger, Trigger
 
 
@@ -27,6 +33,13 @@ class SyncNamespaces:
         from hookwright._generated.resources.apps import Apps
 
         return Apps(self._core)
+
+    @cached_property
+    def event_types(self) -> EventTypes:
+        """The catalogue of an app's events."""
+        from hookwright._generated.resources.event_types import EventTypes
+
+        return EventTypes(self._core)
 
     @cached_property
     def endpoints(self) -> Endpoints:
@@ -63,6 +76,20 @@ class SyncNamespaces:
 
         return ApiKeys(self._core)
 
+    @cached_property
+    def transformations(self) -> Transformations:
+        """Reshape payloads on their way to an endpoint."""
+        from hookwright._generated.resources.transformations import Transformations
+
+        return Transformations(self._core)
+
+    @cached_property
+    def analytics(self) -> Analytics:
+        """Counts of messages, deliveries and attempts."""
+        from hookwright._generated.resources.analytics import Analytics
+
+        return Analytics(self._core)
+
 
 class AsyncNamespaces:
     """What AsyncHookwright inherits."""
@@ -75,6 +102,13 @@ class AsyncNamespaces:
         from hookwright._generated.resources.apps import AsyncApps
 
         return AsyncApps(self._core)
+
+    @cached_property
+    def event_types(self) -> AsyncEventTypes:
+        """The catalogue of an app's events."""
+        from hookwright._generated.resources.event_types import AsyncEventTypes
+
+        return AsyncEventTypes(self._core)
 
     @cached_property
     def endpoints(self) -> AsyncEndpoints:
@@ -110,3 +144,17 @@ class AsyncNamespaces:
         from hookwright._generated.resources.api_keys import AsyncApiKeys
 
         return AsyncApiKeys(self._core)
+
+    @cached_property
+    def transformations(self) -> AsyncTransformations:
+        """Reshape payloads on their way to an endpoint."""
+        from hookwright._generated.resources.transformations import AsyncTransformations
+
+        return AsyncTransformations(self._core)
+
+    @cached_property
+    def analytics(self) -> AsyncAnalytics:
+        """Counts of messages, deliveries and attempts."""
+        from hookwright._generated.resources.analytics import AsyncAnalytics
+
+        return AsyncAnalytics(self._core)

@@ -8,13 +8,13 @@ from typing import Any
 from hookwright_codegen import ir
 from hookwright_codegen.errors import GenerationError
 from hookwright_codegen.targets import reach
-from hookwright_codegen.targets.python_sdk import decoding, texts, typing_
+from hookwright_codegen.targets.python_sdk import decoding, deprecation, texts, typing_
 from hookwright_codegen.templating import environment
 from hookwright_codegen.write import Output
 
 PACKAGE = "sdk-python/src/hookwright/_generated"
 OPTION_NAMES = frozenset({"self", "timeout", "max_retries", "extra_headers", "idempotency_key"})
-MODEL_NAMES = frozenset({"extra", "from_dict", "to_dict"})
+MODEL_NAMES = frozenset({"evolve", "extra", "from_dict", "from_json", "to_dict", "to_json"})
 
 
 def render(api: ir.Api) -> Output:
@@ -37,7 +37,8 @@ def render(api: ir.Api) -> Output:
         )
 
     files = {
-        f"{PACKAGE}/{name}.py": rendered(name) for name in ("__init__", "namespaces", "values")
+        f"{PACKAGE}/{name}.py": rendered(name)
+        for name in ("__init__", "namespaces", "raw", "values")
     }
     files[f"{PACKAGE}/resources/__init__.py"] = rendered("resources")
     files[f"{PACKAGE}/models/__init__.py"] = rendered("models")
@@ -54,17 +55,26 @@ def render(api: ir.Api) -> Output:
             results={_result(each) for each in namespace.operations},
             **_mentions(api, types),
         )
+    if api.webhooks:
+        files[f"{PACKAGE}/operational.py"] = rendered("operational")
     return Output((PACKAGE,), files)
 
 
 def _filters(api: ir.Api) -> dict[str, Any]:
-    def method_text(operation: ir.Operation) -> str:
-        return texts.method_text(api, operation)
+    def method_text(operation: ir.Operation, *, is_async: bool) -> str:
+        return texts.method_text(api, operation, is_async=is_async)
+
+    def field_text(field: ir.Field) -> str:
+        return texts.field_text(api, field)
+
+    def old_arguments(operation: ir.Operation) -> dict[str, str]:
+        return deprecation.tables(api, operation)
 
     def body_fields(operation: ir.Operation) -> tuple[ir.Field, ...]:
         return _body_fields(api, operation)
 
     return {
+        "model_name": typing_.model_name,
         "model_type": typing_.model_field,
         "model_value": typing_.model_value,
         "received": typing_.received,
@@ -72,8 +82,11 @@ def _filters(api: ir.Api) -> dict[str, Any]:
         "decoded": decoding.decoded,
         "unions": decoding.unions,
         "union_name": decoding.union_name,
-        "field_text": texts.field_text,
+        "field_text": field_text,
+        "field_warning": deprecation.field_warning,
         "method_text": method_text,
+        "old_arguments": old_arguments,
+        "operation_warning": deprecation.operation_warning,
         "body_fields": body_fields,
         "decode": _decode,
         "result": _result,
@@ -103,7 +116,8 @@ def _types(api: ir.Api, operation: ir.Operation) -> list[ir.Type]:
 
 def _roots(api: ir.Api, operations: list[ir.Operation]) -> list[ir.Type]:
     """What a user of the SDK can hold in hands. Bodies themselves are flattened to arguments."""
-    return [kind for operation in operations for kind in _types(api, operation)]
+    sent: list[ir.Type] = [ir.ModelRef(name) for name in api.webhooks.values()]
+    return [*(kind for operation in operations for kind in _types(api, operation)), *sent]
 
 
 def _enums(

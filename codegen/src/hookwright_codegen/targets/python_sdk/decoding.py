@@ -8,17 +8,83 @@ from hookwright_codegen.errors import GenerationError
 
 def decoded(field: ir.Field) -> str:
     """The expression for one field of `from_dict`, where `pop` takes members out of the data."""
-    if field.required:
-        source = f"pop({field.name!r})"
-        return _nullable(field.type, source)
-    source = f"pop({field.name!r}, UNSET)"
+    source = f"pop({field.name!r})" if field.required else f"pop({field.name!r}, UNSET)"
+    absent = [] if field.required else ["is UNSET"]
     if _is_plain(field.type):
-        return source
+        return _plain(field, source, absent)
     inner = _without_null(field.type)
-    absent = "(value := " + source + ") is UNSET"
     if inner is not field.type:
-        absent += " or value is None"
-    return f"value if {absent} else {_of(inner, 'value')}"
+        absent.append("is None")
+    if not absent:
+        return _of(inner, source, field.name)
+    return f"value if {_any_of(source, absent)} else {_of(inner, 'value', field.name)}"
+
+
+def _plain(field: ir.Field, source: str, absent: list[str]) -> str:
+    """What is as it came: looked at, and not more, as there are many of these."""
+    kinds = _kinds(field.type)
+    if kinds is None:
+        return source
+    if "None" in kinds:
+        absent = [*absent, "is None"]
+        kinds = [kind for kind in kinds if kind != "None"]
+    inner = _without_null(field.type)
+    if isinstance(inner, (ir.ListOf, ir.MapOf)):
+        check = "items" if isinstance(inner, ir.ListOf) else "members"
+        of = _kinds(inner.item if isinstance(inner, ir.ListOf) else inner.value)
+        looked = f"{check}({field.name!r}, {{}}, {_tuple(of)})"
+        if not absent:
+            return looked.format(source)
+        return f"value if {_any_of(source, absent)} else {looked.format('value')}"
+    first = _any_of(source, [*absent, f"is {kinds[0]}"])
+    return f"value if {first} else scalar({field.name!r}, value, {_tuple(kinds)})"
+
+
+def _any_of(source: str, tests: list[str]) -> str:
+    named = [f"(value := {source})", *(["value"] * (len(tests) - 1))]
+    return " or ".join(
+        f"{name} {test}"
+        if test in {"is UNSET", "is None"}
+        else f"type({name.removeprefix('(').removesuffix(')')}) {test}"
+        for name, test in zip(named, tests, strict=True)
+    )
+
+
+def _tuple(kinds: list[str] | None) -> str:
+    if kinds is None:
+        return "()"
+    return f"({', '.join('type(None)' if kind == 'None' else kind for kind in kinds)},)"
+
+
+_SCALARS = {
+    ir.Kind.STRING: ["str"],
+    ir.Kind.INTEGER: ["int"],
+    ir.Kind.NUMBER: ["float", "int"],
+    ir.Kind.BOOLEAN: ["bool"],
+    ir.Kind.NULL: ["None"],
+}
+
+
+def _kinds(kind: ir.Type) -> list[str] | None:
+    """The classes that parsed JSON of a plain type has; None where it may be anything."""
+    match kind:
+        case ir.Scalar(scalar):
+            return _SCALARS.get(scalar)
+        case ir.Const(value):
+            return [type(value).__name__]
+        case ir.EnumRef():
+            return ["str"]
+        case ir.ListOf():
+            return ["list"]
+        case ir.MapOf():
+            return ["dict"]
+        case ir.Union(variants):
+            found = [_kinds(each) for each in variants]
+            if None in found:
+                return None
+            return list(dict.fromkeys(each for some in found for each in some or []))
+        case ir.ModelRef():
+            return ["dict"]
 
 
 def unions(model: ir.Model) -> list[ir.Union]:
@@ -45,23 +111,15 @@ def _tagged(kind: ir.Type) -> list[ir.Union]:
             return []
 
 
-def _nullable(kind: ir.Type, source: str) -> str:
-    if _is_plain(kind):
-        return source
-    inner = _without_null(kind)
-    if inner is kind:
-        return _of(kind, source)
-    return f"None if (value := {source}) is None else {_of(inner, 'value')}"
-
-
-def _of(kind: ir.Type, source: str) -> str:
+def _of(kind: ir.Type, source: str, name: str = "") -> str:
     match kind:
         case ir.Scalar(ir.Kind.INSTANT):
             return f"instant({source})"
-        case ir.ModelRef(name):
-            return f"{name}.from_dict({source})"
+        case ir.ModelRef(model):
+            return f"{model}.from_dict({source})"
         case ir.ListOf(item) if not _is_plain(item):
-            return f"[{_element(item)} for each in {source}]"
+            listed = f"items({name!r}, {source}, ())" if name else source
+            return f"[{_element(item)} for each in {listed}]"
         case ir.MapOf(value) if not _is_plain(value):
             return f"{{key: {_element(value)} for key, each in {source}.items()}}"
         case ir.Union(variants, tag) if tag:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hookwright_codegen import ir
+from hookwright_codegen.targets import reach
+from hookwright_codegen.targets.python_sdk.examples import example
 
 _RAISED = {"404": "NotFoundError", "409": "ConflictError", "422": "UnprocessableError"}
 _OPTIONS = {
@@ -19,8 +21,8 @@ _IDEMPOTENCY = (
 )
 
 
-def method_text(api: ir.Api, operation: ir.Operation) -> str:
-    """A method's docstring: what it does, its arguments with bounds and defaults, its errors."""
+def method_text(api: ir.Api, operation: ir.Operation, *, is_async: bool) -> str:
+    """A method's docstring: what it does, its arguments, its errors, and a call of it."""
     parts = [_sentence(operation.summary)]
     if operation.deprecated:
         parts.append("Deprecated.")
@@ -35,21 +37,35 @@ def method_text(api: ir.Api, operation: ir.Operation) -> str:
     other = "Any other failure" if raised else "Any failure"
     raised.append(f"    APIError: {other}; `hookwright.errors` lists them.")
     parts.append("Raises:\n" + "\n".join(raised))
+    if not operation.deprecated:
+        parts.append("Examples:\n" + example(api, operation, is_async=is_async))
     return "\n\n".join(parts)
 
 
-def field_text(field: ir.Field) -> str:
-    """A field's meaning, bounds and default in sentences."""
-    parts = [_sentence(" ".join(field.description.split())), _bounds(field.bounds)]
+def field_text(api: ir.Api, field: ir.Field) -> str:
+    """A field's meaning, bounds, default and what of it is old, in sentences."""
+    parts = ["Deprecated." if field.deprecated else ""]
+    parts += [_sentence(" ".join(field.description.split())), _bounds(field.bounds)]
     if field.has_default:
         parts.append(f"Default: {_shown(field.default)}.")
+    parts += [
+        f"Deprecated: {_shown(value)}. {_sentence(instead)}"
+        for each in reach.references(field.type)
+        if isinstance(each, ir.EnumRef)
+        for value, instead in api.enums[each.name].deprecated.items()
+    ]
     return " ".join(part for part in parts if part)
+
+
+def first_sentence(text: str) -> str:
+    """The beginning of a description."""
+    return _sentence(" ".join(text.split()).partition(". ")[0])
 
 
 def _arguments(api: ir.Api, operation: ir.Operation) -> list[str]:
     body = api.models[operation.body.model].fields if operation.body else ()
     lines = [
-        f"    {field.python_name}: {field_text(field)}".rstrip()
+        f"    {field.python_name}: {field_text(api, field)}".rstrip()
         for field in (*operation.path_params, *operation.query_params, *body)
     ]
     if operation.idempotent:
@@ -60,9 +76,13 @@ def _arguments(api: ir.Api, operation: ir.Operation) -> list[str]:
 def _bounds(bounds: Mapping[str, Any]) -> str:
     found = [
         _range(bounds.get("minimum"), bounds.get("maximum"), ""),
+        f"More than {bounds['exclusiveMinimum']}." if "exclusiveMinimum" in bounds else "",
+        f"Less than {bounds['exclusiveMaximum']}." if "exclusiveMaximum" in bounds else "",
         _range(bounds.get("minLength"), bounds.get("maxLength"), " character"),
         _range(bounds.get("minItems"), bounds.get("maxItems"), " item"),
+        "No item twice." if bounds.get("uniqueItems") else "",
         _range(bounds.get("minProperties"), bounds.get("maxProperties"), " member"),
+        f"Pattern: `{bounds['pattern']}`." if "pattern" in bounds else "",
     ]
     return " ".join(each for each in found if each)
 

@@ -14,9 +14,6 @@ _SCALARS = {
     ir.Kind.NULL: "None",
 }
 
-SECRET_NAMES = frozenset({"signing_secret", "secret", "key", "password"})
-"""Properties whose values no log should show; the contract itself does not mark them."""
-
 
 def model_field(field: ir.Field) -> str:
     """The annotation of a model's field. Enums are open: servers may gain values."""
@@ -24,12 +21,21 @@ def model_field(field: ir.Field) -> str:
     return kind if field.required else f"{kind} | Unset"
 
 
+def model_name(field: ir.Field) -> str:
+    """What a model calls its field. A deprecated one is read through a property, which warns."""
+    return f"_{field.python_name}" if field.deprecated else field.python_name
+
+
 def model_value(field: ir.Field) -> str:
     """What follows the annotation: the default, and that the `repr` leaves secrets out."""
-    if field.name not in SECRET_NAMES:
-        return "" if field.required else " = UNSET"
-    default = "" if field.required else "default=UNSET, "
-    return f" = field({default}repr=False)"
+    options = [] if field.required else ["default=UNSET"]
+    if field.deprecated:
+        options.append(f"alias={field.python_name!r}")
+    if field.secret:
+        options.append("repr=False")
+    if options == ["default=UNSET"]:
+        return " = UNSET"
+    return f" = field({', '.join(options)})" if options else ""
 
 
 def received(kind: ir.Type) -> str:

@@ -69,9 +69,55 @@ class AppsHandlers(Protocol):
         self,
         context: Context,
         params: p.AppsRotateSecretParams,
-        body: requests.RotateSecret,
+        body: requests.AppRotateSecret,
     ) -> responses.SecretRotated:
         """Rotate an app's signing secret"""
+        ...
+
+
+class EventTypesHandlers(Protocol):
+    """The catalogue of an app's events."""
+
+    def list(
+        self,
+        context: Context,
+        params: p.EventTypesListParams,
+    ) -> responses.EventTypePage:
+        """List event types"""
+        ...
+
+    def create(
+        self,
+        context: Context,
+        params: p.EventTypesCreateParams,
+        body: requests.EventTypeCreate,
+    ) -> responses.EventType:
+        """Create an event type"""
+        ...
+
+    def get(
+        self,
+        context: Context,
+        params: p.EventTypesGetParams,
+    ) -> responses.EventType:
+        """Get an event type"""
+        ...
+
+    def update(
+        self,
+        context: Context,
+        params: p.EventTypesUpdateParams,
+        body: requests.EventTypeUpdate,
+    ) -> responses.EventType:
+        """Change an event type"""
+        ...
+
+    def delete(
+        self,
+        context: Context,
+        params: p.EventTypesDeleteParams,
+    ) -> None:
+        """Archive an event type"""
         ...
 
 
@@ -155,6 +201,30 @@ class EndpointsHandlers(Protocol):
         """Rotate an endpoint's signing secret"""
         ...
 
+    def stats(
+        self,
+        context: Context,
+        params: p.EndpointsStatsParams,
+    ) -> responses.AnalyticsStats:
+        """Count an endpoint's deliveries"""
+        ...
+
+    def get_secret_public_key(
+        self,
+        context: Context,
+        params: p.EndpointsGetSecretPublicKeyParams,
+    ) -> responses.SecretPublicKey:
+        """Get an endpoint's public key"""
+        ...
+
+    def list_deliveries(
+        self,
+        context: Context,
+        params: p.EndpointsListDeliveriesParams,
+    ) -> responses.DeliveryPage:
+        """List an endpoint's deliveries"""
+        ...
+
 
 class TriggerHandlers(Protocol):
     """Publish events."""
@@ -166,6 +236,15 @@ class TriggerHandlers(Protocol):
         body: requests.TriggerSend,
     ) -> responses.TriggerAccepted:
         """Publish an event"""
+        ...
+
+    def send_batch(
+        self,
+        context: Context,
+        params: p.TriggerSendBatchParams,
+        body: requests.TriggerBatch,
+    ) -> responses.TriggerBatchResult:
+        """Publish many events"""
         ...
 
 
@@ -186,6 +265,22 @@ class MessagesHandlers(Protocol):
         params: p.MessagesGetParams,
     ) -> responses.MessageDetail:
         """Get a message"""
+        ...
+
+    def cancel(
+        self,
+        context: Context,
+        params: p.MessagesCancelParams,
+    ) -> responses.MessageCancelled:
+        """Cancel a message"""
+        ...
+
+    def expunge(
+        self,
+        context: Context,
+        params: p.MessagesExpungeParams,
+    ) -> responses.Message:
+        """Erase a message's payload"""
         ...
 
 
@@ -222,6 +317,55 @@ class DeliveriesHandlers(Protocol):
         params: p.DeliveriesRetryParams,
     ) -> responses.Delivery:
         """Retry a delivery"""
+        ...
+
+    def cancel(
+        self,
+        context: Context,
+        params: p.DeliveriesCancelParams,
+    ) -> responses.Delivery:
+        """Cancel a delivery"""
+        ...
+
+    def replay(
+        self,
+        context: Context,
+        params: p.DeliveriesReplayParams,
+    ) -> responses.Delivery:
+        """Replay a delivery"""
+        ...
+
+    def list_replays(
+        self,
+        context: Context,
+        params: p.DeliveriesListReplaysParams,
+    ) -> responses.ReplayTaskPage:
+        """List replay tasks"""
+        ...
+
+    def create_replay(
+        self,
+        context: Context,
+        params: p.DeliveriesCreateReplayParams,
+        body: requests.ReplayCreate,
+    ) -> responses.ReplayTask:
+        """Replay many deliveries"""
+        ...
+
+    def get_replay(
+        self,
+        context: Context,
+        params: p.DeliveriesGetReplayParams,
+    ) -> responses.ReplayTask:
+        """Get a replay task"""
+        ...
+
+    def cancel_replay(
+        self,
+        context: Context,
+        params: p.DeliveriesCancelReplayParams,
+    ) -> responses.ReplayTask:
+        """Cancel a replay task"""
         ...
 
 
@@ -262,6 +406,61 @@ class ApiKeysHandlers(Protocol):
         ...
 
 
+class TransformationsHandlers(Protocol):
+    """Reshape payloads on their way to an endpoint."""
+
+    def preview(
+        self,
+        context: Context,
+        body: requests.TransformationPreview,
+    ) -> responses.TransformationPreviewed:
+        """Try a transformation"""
+        ...
+
+
+class AnalyticsHandlers(Protocol):
+    """Counts of messages, deliveries and attempts."""
+
+    def stats(
+        self,
+        context: Context,
+        params: p.AnalyticsStatsParams,
+    ) -> responses.AnalyticsStats:
+        """Count the last 30 days"""
+        ...
+
+    def summary(
+        self,
+        context: Context,
+        params: p.AnalyticsSummaryParams,
+    ) -> responses.AnalyticsSummary:
+        """Sum up a time"""
+        ...
+
+    def timeseries(
+        self,
+        context: Context,
+        params: p.AnalyticsTimeseriesParams,
+    ) -> responses.AnalyticsTimeseries:
+        """Count interval by interval"""
+        ...
+
+    def overview(
+        self,
+        context: Context,
+    ) -> responses.AnalyticsOverview:
+        """Show the last 24 hours of all apps"""
+        ...
+
+    def timeline(
+        self,
+        context: Context,
+        params: p.AnalyticsTimelineParams,
+    ) -> responses.AnalyticsTimeseries:
+        """Count all apps interval by interval"""
+        ...
+
+
 class HealthHandlers(Protocol):
     """For load balancers and supervisors."""
 
@@ -297,10 +496,13 @@ class Handlers:
     """Every handler, by tag."""
 
     apps: AppsHandlers
+    event_types: EventTypesHandlers
     endpoints: EndpointsHandlers
     trigger: TriggerHandlers
     messages: MessagesHandlers
     deliveries: DeliveriesHandlers
     api_keys: ApiKeysHandlers
+    transformations: TransformationsHandlers
+    analytics: AnalyticsHandlers
     health: HealthHandlers
     test_clock: TestClockHandlers

@@ -10,8 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hookwright_server.domain.contract import (
+    AnalyticsInterval,
+    AnalyticsPeriod,
     DeliveryStatusFilter,
     HealthState,
+    TimelineInterval,
 )
 from hookwright_server.http.edge.reading import Param, Reader
 
@@ -156,6 +159,134 @@ def parse_apps_rotate_secret(
 ) -> AppsRotateSecretParams:
     """Parameters of `apps.rotate_secret` from their text; absent ones take their default."""
     return AppsRotateSecretParams(**_APPS_ROTATE_SECRET.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTypesListParams:
+    """Parameters of `event_types.list`."""
+
+    app_slug: str
+    include_archived: bool = False
+    limit: int = 20
+    cursor: str | None = None
+    offset: int | None = None
+    include_total: bool = False
+
+
+_EVENT_TYPES_LIST = Reader(
+    "event_types.list",
+    path=(Param("app_slug", "string"),),
+    query=(
+        Param("include_archived", "boolean"),
+        Param("limit", "integer"),
+        Param("cursor", "string"),
+        Param("offset", "integer"),
+        Param("include_total", "boolean"),
+    ),
+)
+
+
+def parse_event_types_list(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> EventTypesListParams:
+    """Parameters of `event_types.list` from their text; absent ones take their default."""
+    return EventTypesListParams(**_EVENT_TYPES_LIST.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTypesCreateParams:
+    """Parameters of `event_types.create`."""
+
+    app_slug: str
+
+
+_EVENT_TYPES_CREATE = Reader(
+    "event_types.create",
+    path=(Param("app_slug", "string"),),
+    query=(),
+)
+
+
+def parse_event_types_create(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> EventTypesCreateParams:
+    """Parameters of `event_types.create` from their text; absent ones take their default."""
+    return EventTypesCreateParams(**_EVENT_TYPES_CREATE.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTypesGetParams:
+    """Parameters of `event_types.get`."""
+
+    app_slug: str
+    event_type_id: str
+
+
+_EVENT_TYPES_GET = Reader(
+    "event_types.get",
+    path=(
+        Param("app_slug", "string"),
+        Param("event_type_id", "string"),
+    ),
+    query=(),
+)
+
+
+def parse_event_types_get(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> EventTypesGetParams:
+    """Parameters of `event_types.get` from their text; absent ones take their default."""
+    return EventTypesGetParams(**_EVENT_TYPES_GET.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTypesUpdateParams:
+    """Parameters of `event_types.update`."""
+
+    app_slug: str
+    event_type_id: str
+
+
+_EVENT_TYPES_UPDATE = Reader(
+    "event_types.update",
+    path=(
+        Param("app_slug", "string"),
+        Param("event_type_id", "string"),
+    ),
+    query=(),
+)
+
+
+def parse_event_types_update(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> EventTypesUpdateParams:
+    """Parameters of `event_types.update` from their text; absent ones take their default."""
+    return EventTypesUpdateParams(**_EVENT_TYPES_UPDATE.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTypesDeleteParams:
+    """Parameters of `event_types.delete`."""
+
+    app_slug: str
+    event_type_id: str
+
+
+_EVENT_TYPES_DELETE = Reader(
+    "event_types.delete",
+    path=(
+        Param("app_slug", "string"),
+        Param("event_type_id", "string"),
+    ),
+    query=(),
+)
+
+
+def parse_event_types_delete(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> EventTypesDeleteParams:
+    """Parameters of `event_types.delete` from their text; absent ones take their default."""
+    return EventTypesDeleteParams(**_EVENT_TYPES_DELETE.read(path, query))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,6 +522,99 @@ def parse_endpoints_rotate_secret(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointsStatsParams:
+    """Parameters of `endpoints.stats`."""
+
+    app_slug: str
+    endpoint_id: str
+    period: AnalyticsPeriod = "24h"
+
+
+_ENDPOINTS_STATS = Reader(
+    "endpoints.stats",
+    path=(
+        Param("app_slug", "string"),
+        Param("endpoint_id", "string"),
+    ),
+    query=(Param("period", "string"),),
+)
+
+
+def parse_endpoints_stats(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> EndpointsStatsParams:
+    """Parameters of `endpoints.stats` from their text; absent ones take their default."""
+    return EndpointsStatsParams(**_ENDPOINTS_STATS.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointsGetSecretPublicKeyParams:
+    """Parameters of `endpoints.get_secret_public_key`."""
+
+    app_slug: str
+    endpoint_id: str
+
+
+_ENDPOINTS_GET_SECRET_PUBLIC_KEY = Reader(
+    "endpoints.get_secret_public_key",
+    path=(
+        Param("app_slug", "string"),
+        Param("endpoint_id", "string"),
+    ),
+    query=(),
+)
+
+
+def parse_endpoints_get_secret_public_key(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> EndpointsGetSecretPublicKeyParams:
+    """Parameters of `endpoints.get_secret_public_key` from their text; absent ones take their default."""
+    return EndpointsGetSecretPublicKeyParams(**_ENDPOINTS_GET_SECRET_PUBLIC_KEY.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointsListDeliveriesParams:
+    """Parameters of `endpoints.list_deliveries`."""
+
+    app_slug: str
+    endpoint_id: str
+    status: tuple[DeliveryStatusFilter, ...] = ()
+    event_name: str | None = None
+    after: int | None = None
+    before: int | None = None
+    limit: int = 20
+    cursor: str | None = None
+    offset: int | None = None
+    include_total: bool = False
+
+
+_ENDPOINTS_LIST_DELIVERIES = Reader(
+    "endpoints.list_deliveries",
+    path=(
+        Param("app_slug", "string"),
+        Param("endpoint_id", "string"),
+    ),
+    query=(
+        Param("status", "string", repeated=True),
+        Param("event_name", "string"),
+        Param("after", "instant"),
+        Param("before", "instant"),
+        Param("limit", "integer"),
+        Param("cursor", "string"),
+        Param("offset", "integer"),
+        Param("include_total", "boolean"),
+    ),
+)
+
+
+def parse_endpoints_list_deliveries(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> EndpointsListDeliveriesParams:
+    """Parameters of `endpoints.list_deliveries` from their text; absent ones take their default."""
+    return EndpointsListDeliveriesParams(**_ENDPOINTS_LIST_DELIVERIES.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerSendParams:
     """Parameters of `trigger.send`."""
 
@@ -412,12 +636,34 @@ def parse_trigger_send(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerSendBatchParams:
+    """Parameters of `trigger.send_batch`."""
+
+    app_slug: str
+
+
+_TRIGGER_SEND_BATCH = Reader(
+    "trigger.send_batch",
+    path=(Param("app_slug", "string"),),
+    query=(),
+)
+
+
+def parse_trigger_send_batch(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> TriggerSendBatchParams:
+    """Parameters of `trigger.send_batch` from their text; absent ones take their default."""
+    return TriggerSendBatchParams(**_TRIGGER_SEND_BATCH.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessagesListParams:
     """Parameters of `messages.list`."""
 
     app_slug: str
     event_name: str | None = None
     event_id: str | None = None
+    tag: str | None = None
     after: int | None = None
     before: int | None = None
     limit: int = 20
@@ -432,6 +678,7 @@ _MESSAGES_LIST = Reader(
     query=(
         Param("event_name", "string"),
         Param("event_id", "string"),
+        Param("tag", "string"),
         Param("after", "instant"),
         Param("before", "instant"),
         Param("limit", "integer"),
@@ -472,6 +719,56 @@ def parse_messages_get(
 ) -> MessagesGetParams:
     """Parameters of `messages.get` from their text; absent ones take their default."""
     return MessagesGetParams(**_MESSAGES_GET.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesCancelParams:
+    """Parameters of `messages.cancel`."""
+
+    app_slug: str
+    message_id: str
+
+
+_MESSAGES_CANCEL = Reader(
+    "messages.cancel",
+    path=(
+        Param("app_slug", "string"),
+        Param("message_id", "string"),
+    ),
+    query=(),
+)
+
+
+def parse_messages_cancel(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> MessagesCancelParams:
+    """Parameters of `messages.cancel` from their text; absent ones take their default."""
+    return MessagesCancelParams(**_MESSAGES_CANCEL.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesExpungeParams:
+    """Parameters of `messages.expunge`."""
+
+    app_slug: str
+    message_id: str
+
+
+_MESSAGES_EXPUNGE = Reader(
+    "messages.expunge",
+    path=(
+        Param("app_slug", "string"),
+        Param("message_id", "string"),
+    ),
+    query=(),
+)
+
+
+def parse_messages_expunge(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> MessagesExpungeParams:
+    """Parameters of `messages.expunge` from their text; absent ones take their default."""
+    return MessagesExpungeParams(**_MESSAGES_EXPUNGE.read(path, query))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -601,6 +898,157 @@ def parse_deliveries_retry(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveriesCancelParams:
+    """Parameters of `deliveries.cancel`."""
+
+    app_slug: str
+    delivery_id: str
+
+
+_DELIVERIES_CANCEL = Reader(
+    "deliveries.cancel",
+    path=(
+        Param("app_slug", "string"),
+        Param("delivery_id", "string"),
+    ),
+    query=(),
+)
+
+
+def parse_deliveries_cancel(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> DeliveriesCancelParams:
+    """Parameters of `deliveries.cancel` from their text; absent ones take their default."""
+    return DeliveriesCancelParams(**_DELIVERIES_CANCEL.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveriesReplayParams:
+    """Parameters of `deliveries.replay`."""
+
+    app_slug: str
+    delivery_id: str
+
+
+_DELIVERIES_REPLAY = Reader(
+    "deliveries.replay",
+    path=(
+        Param("app_slug", "string"),
+        Param("delivery_id", "string"),
+    ),
+    query=(),
+)
+
+
+def parse_deliveries_replay(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> DeliveriesReplayParams:
+    """Parameters of `deliveries.replay` from their text; absent ones take their default."""
+    return DeliveriesReplayParams(**_DELIVERIES_REPLAY.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveriesListReplaysParams:
+    """Parameters of `deliveries.list_replays`."""
+
+    app_slug: str
+    limit: int = 20
+    cursor: str | None = None
+    offset: int | None = None
+    include_total: bool = False
+
+
+_DELIVERIES_LIST_REPLAYS = Reader(
+    "deliveries.list_replays",
+    path=(Param("app_slug", "string"),),
+    query=(
+        Param("limit", "integer"),
+        Param("cursor", "string"),
+        Param("offset", "integer"),
+        Param("include_total", "boolean"),
+    ),
+)
+
+
+def parse_deliveries_list_replays(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> DeliveriesListReplaysParams:
+    """Parameters of `deliveries.list_replays` from their text; absent ones take their default."""
+    return DeliveriesListReplaysParams(**_DELIVERIES_LIST_REPLAYS.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveriesCreateReplayParams:
+    """Parameters of `deliveries.create_replay`."""
+
+    app_slug: str
+
+
+_DELIVERIES_CREATE_REPLAY = Reader(
+    "deliveries.create_replay",
+    path=(Param("app_slug", "string"),),
+    query=(),
+)
+
+
+def parse_deliveries_create_replay(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> DeliveriesCreateReplayParams:
+    """Parameters of `deliveries.create_replay` from their text; absent ones take their default."""
+    return DeliveriesCreateReplayParams(**_DELIVERIES_CREATE_REPLAY.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveriesGetReplayParams:
+    """Parameters of `deliveries.get_replay`."""
+
+    app_slug: str
+    replay_id: str
+
+
+_DELIVERIES_GET_REPLAY = Reader(
+    "deliveries.get_replay",
+    path=(
+        Param("app_slug", "string"),
+        Param("replay_id", "string"),
+    ),
+    query=(),
+)
+
+
+def parse_deliveries_get_replay(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> DeliveriesGetReplayParams:
+    """Parameters of `deliveries.get_replay` from their text; absent ones take their default."""
+    return DeliveriesGetReplayParams(**_DELIVERIES_GET_REPLAY.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveriesCancelReplayParams:
+    """Parameters of `deliveries.cancel_replay`."""
+
+    app_slug: str
+    replay_id: str
+
+
+_DELIVERIES_CANCEL_REPLAY = Reader(
+    "deliveries.cancel_replay",
+    path=(
+        Param("app_slug", "string"),
+        Param("replay_id", "string"),
+    ),
+    query=(),
+)
+
+
+def parse_deliveries_cancel_replay(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> DeliveriesCancelReplayParams:
+    """Parameters of `deliveries.cancel_replay` from their text; absent ones take their default."""
+    return DeliveriesCancelReplayParams(**_DELIVERIES_CANCEL_REPLAY.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKeysListParams:
     """Parameters of `api_keys.list`."""
 
@@ -669,3 +1117,111 @@ def parse_api_keys_delete(
 ) -> ApiKeysDeleteParams:
     """Parameters of `api_keys.delete` from their text; absent ones take their default."""
     return ApiKeysDeleteParams(**_API_KEYS_DELETE.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyticsStatsParams:
+    """Parameters of `analytics.stats`."""
+
+    app_slug: str
+
+
+_ANALYTICS_STATS = Reader(
+    "analytics.stats",
+    path=(Param("app_slug", "string"),),
+    query=(),
+)
+
+
+def parse_analytics_stats(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> AnalyticsStatsParams:
+    """Parameters of `analytics.stats` from their text; absent ones take their default."""
+    return AnalyticsStatsParams(**_ANALYTICS_STATS.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyticsSummaryParams:
+    """Parameters of `analytics.summary`."""
+
+    app_slug: str
+    after: int | None = None
+    before: int | None = None
+    endpoint_id: str | None = None
+    event_name: str | None = None
+
+
+_ANALYTICS_SUMMARY = Reader(
+    "analytics.summary",
+    path=(Param("app_slug", "string"),),
+    query=(
+        Param("after", "instant"),
+        Param("before", "instant"),
+        Param("endpoint_id", "string"),
+        Param("event_name", "string"),
+    ),
+)
+
+
+def parse_analytics_summary(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> AnalyticsSummaryParams:
+    """Parameters of `analytics.summary` from their text; absent ones take their default."""
+    return AnalyticsSummaryParams(**_ANALYTICS_SUMMARY.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyticsTimeseriesParams:
+    """Parameters of `analytics.timeseries`."""
+
+    app_slug: str
+    after: int | None = None
+    before: int | None = None
+    interval: AnalyticsInterval = "1h"
+    endpoint_id: str | None = None
+    event_name: str | None = None
+
+
+_ANALYTICS_TIMESERIES = Reader(
+    "analytics.timeseries",
+    path=(Param("app_slug", "string"),),
+    query=(
+        Param("after", "instant"),
+        Param("before", "instant"),
+        Param("interval", "string"),
+        Param("endpoint_id", "string"),
+        Param("event_name", "string"),
+    ),
+)
+
+
+def parse_analytics_timeseries(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> AnalyticsTimeseriesParams:
+    """Parameters of `analytics.timeseries` from their text; absent ones take their default."""
+    return AnalyticsTimeseriesParams(**_ANALYTICS_TIMESERIES.read(path, query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyticsTimelineParams:
+    """Parameters of `analytics.timeline`."""
+
+    period: AnalyticsPeriod = "24h"
+    interval: TimelineInterval = "1h"
+
+
+_ANALYTICS_TIMELINE = Reader(
+    "analytics.timeline",
+    path=(),
+    query=(
+        Param("period", "string"),
+        Param("interval", "string"),
+    ),
+)
+
+
+def parse_analytics_timeline(
+    path: Mapping[str, str], query: Mapping[str, Sequence[str]]
+) -> AnalyticsTimelineParams:
+    """Parameters of `analytics.timeline` from their text; absent ones take their default."""
+    return AnalyticsTimelineParams(**_ANALYTICS_TIMELINE.read(path, query))

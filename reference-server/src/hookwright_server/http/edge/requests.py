@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import MISSING, AwareDatetime, BaseModel, ConfigDict
+from pydantic import MISSING, AwareDatetime, BaseModel, ConfigDict, Field
 
 
 class RetryPolicy(BaseModel):
@@ -28,8 +28,10 @@ class AppCreate(BaseModel):
     description: str | None | MISSING = MISSING
     retry_policy: RetryPolicy | None | MISSING = MISSING
     rate_limit_per_second: int | None | MISSING = MISSING
+    retention_days: int = 30
     metadata: dict[str, Any] | MISSING = MISSING
     active: bool = True
+    event_type_policy: Literal["open", "registered"] = "open"
 
 
 class AppProvision(BaseModel):
@@ -40,7 +42,9 @@ class AppProvision(BaseModel):
     description: str | None | MISSING = MISSING
     retry_policy: RetryPolicy | None | MISSING = MISSING
     rate_limit_per_second: int | None | MISSING = MISSING
+    retention_days: int = 30
     metadata: dict[str, Any] | MISSING = MISSING
+    event_type_policy: Literal["open", "registered"] = "open"
 
 
 class AppUpdate(BaseModel):
@@ -51,8 +55,32 @@ class AppUpdate(BaseModel):
     description: str | None | MISSING = MISSING
     retry_policy: RetryPolicy | None | MISSING = MISSING
     rate_limit_per_second: int | None | MISSING = MISSING
+    retention_days: int | MISSING = MISSING
     metadata: dict[str, Any] | MISSING = MISSING
     active: bool | MISSING = MISSING
+    event_type_policy: Literal["open", "registered"] | MISSING = MISSING
+
+
+class EventTypeCreate(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    name: str
+    description: str | None | MISSING = MISSING
+    group: str | None | MISSING = MISSING
+    schema_: Annotated[dict[str, Any] | None | MISSING, Field(alias="schema")] = MISSING
+    example_payload: dict[str, Any] | None | MISSING = MISSING
+
+
+class EventTypeUpdate(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    description: str | None | MISSING = MISSING
+    group: str | None | MISSING = MISSING
+    schema_: Annotated[dict[str, Any] | None | MISSING, Field(alias="schema")] = MISSING
+    example_payload: dict[str, Any] | None | MISSING = MISSING
+    archived: bool | MISSING = MISSING
 
 
 class RotateSecret(BaseModel):
@@ -62,51 +90,37 @@ class RotateSecret(BaseModel):
     overlap_seconds: int = 86400
 
 
+class AppRotateSecret(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    overlap_seconds: int = 86400
+    scheme: Literal["v1", "v1a"] = "v1"
+
+
 class EndpointSigningCreate(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
     )
     source: Literal["endpoint", "app"] = "endpoint"
     secret: str | MISSING = MISSING
+    scheme: Literal["v1", "v1a"] = "v1"
 
 
 class EndpointSigningUpdate(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
     )
-    source: Literal["endpoint", "app"]
+    source: Literal["endpoint", "app"] | MISSING = MISSING
+    scheme: Literal["v1", "v1a"] | MISSING = MISSING
 
 
-class EndpointCreate(BaseModel):
+class EndpointRateLimit(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
     )
-    url: str
-    description: str | None | MISSING = MISSING
-    events: list[str] = ["*"]
-    headers: dict[str, str] | MISSING = MISSING
-    metadata: dict[str, Any] | MISSING = MISSING
-    active: bool = True
-    timeout_seconds: int = 15
-    retry_policy: RetryPolicy | None | MISSING = MISSING
-    max_concurrency: int = 16
-    signing: EndpointSigningCreate | MISSING = MISSING
-
-
-class EndpointUpdate(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-    )
-    url: str | MISSING = MISSING
-    description: str | None | MISSING = MISSING
-    events: list[str] | MISSING = MISSING
-    headers: dict[str, str | None] | None | MISSING = MISSING
-    metadata: dict[str, Any] | MISSING = MISSING
-    active: bool | MISSING = MISSING
-    timeout_seconds: int | MISSING = MISSING
-    retry_policy: RetryPolicy | None | MISSING = MISSING
-    max_concurrency: int | MISSING = MISSING
-    signing: EndpointSigningUpdate | MISSING = MISSING
+    max_requests: int
+    duration_ms: int
 
 
 class EndpointEnable(BaseModel):
@@ -132,6 +146,35 @@ class TriggerSend(BaseModel):
     payload: dict[str, Any]
     event_id: str | MISSING = MISSING
     endpoint_ids: list[str] | MISSING = MISSING
+    filter_context: dict[str, Any] | MISSING = MISSING
+    tags: list[str] | MISSING = MISSING
+    deliver_at: AwareDatetime | MISSING = MISSING
+    expires_at: AwareDatetime | MISSING = MISSING
+    ordering_key: str | MISSING = MISSING
+    dry_run: bool = False
+
+
+class TriggerBatch(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    events: list[TriggerSend]
+
+
+class ReplayCreate(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    delivery_ids: list[str] | MISSING = MISSING
+    after: AwareDatetime | MISSING = MISSING
+    before: AwareDatetime | MISSING = MISSING
+    statuses: list[Literal["delivered", "failed", "dead_letter", "cancelled", "unsuccessful"]] = [
+        "unsuccessful"
+    ]
+    event_name: str | MISSING = MISSING
+    endpoint_id: str | MISSING = MISSING
+    max_count: int = 10000
+    dry_run: bool = False
 
 
 class ApiKeyCreate(BaseModel):
@@ -157,3 +200,64 @@ class ClockAdvance(BaseModel):
         extra="forbid",
     )
     advance: str
+
+
+class FieldMapping(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    from_: Annotated[str, Field(alias="from")]
+    to: str
+
+
+class Transformation(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    mappings: list[FieldMapping]
+
+
+class TransformationPreview(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    transformation: Transformation
+    payload: dict[str, Any]
+
+
+class EndpointCreate(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    url: str
+    description: str | None | MISSING = MISSING
+    events: list[str] = ["*"]
+    headers: dict[str, str] | MISSING = MISSING
+    metadata: dict[str, Any] | MISSING = MISSING
+    active: bool = True
+    timeout_seconds: int = 15
+    retry_policy: RetryPolicy | None | MISSING = MISSING
+    max_concurrency: int = 16
+    signing: EndpointSigningCreate | MISSING = MISSING
+    filter_rules: dict[str, Any] | None | MISSING = MISSING
+    transformation: Transformation | None | MISSING = MISSING
+    rate_limit: EndpointRateLimit | None | MISSING = MISSING
+
+
+class EndpointUpdate(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    url: str | MISSING = MISSING
+    description: str | None | MISSING = MISSING
+    events: list[str] | MISSING = MISSING
+    headers: dict[str, str | None] | None | MISSING = MISSING
+    metadata: dict[str, Any] | MISSING = MISSING
+    active: bool | MISSING = MISSING
+    timeout_seconds: int | MISSING = MISSING
+    retry_policy: RetryPolicy | None | MISSING = MISSING
+    max_concurrency: int | MISSING = MISSING
+    signing: EndpointSigningUpdate | MISSING = MISSING
+    filter_rules: dict[str, Any] | None | MISSING = MISSING
+    transformation: Transformation | None | MISSING = MISSING
+    rate_limit: EndpointRateLimit | None | MISSING = MISSING

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 from hookwright_server.domain.contract import (
+    AnalyticsInterval,
     AttemptStatus,
     CancelReason,
     CheckState,
@@ -13,10 +14,13 @@ from hookwright_server.domain.contract import (
     DisabledReason,
     Environment,
     ErrorCode,
+    EventTypePolicy,
     FailureReason,
     HealthState,
+    ReplayStatus,
     RetryPreset,
     Scope,
+    SigningScheme,
     SigningSource,
 )
 
@@ -63,9 +67,11 @@ class App(TypedDict):
     active: bool
     retry_policy: RetryPolicy | None
     rate_limit_per_second: int | None
+    retention_days: int
     metadata: dict[str, Any]
     created_at: str
     updated_at: str
+    event_type_policy: EventTypePolicy
 
 
 class AppCreated(TypedDict):
@@ -78,9 +84,11 @@ class AppCreated(TypedDict):
     active: bool
     retry_policy: RetryPolicy | None
     rate_limit_per_second: int | None
+    retention_days: int
     metadata: dict[str, Any]
     created_at: str
     updated_at: str
+    event_type_policy: EventTypePolicy
     signing_secret: str
 
 
@@ -94,11 +102,42 @@ class AppProvisioned(TypedDict):
     active: bool
     retry_policy: RetryPolicy | None
     rate_limit_per_second: int | None
+    retention_days: int
     metadata: dict[str, Any]
     created_at: str
     updated_at: str
+    event_type_policy: EventTypePolicy
     created: bool
     signing_secret: str | None
+
+
+class EventType(TypedDict):
+    """An event in the catalogue of an app."""
+
+    id: str
+    app_slug: str
+    name: str
+    description: str | None
+    group: str | None
+    schema: dict[str, Any] | None
+    example_payload: dict[str, Any] | None
+    archived: bool
+    created_at: str
+    updated_at: str
+
+
+class RetiringPublicKey(TypedDict):
+    """A public key whose private key was rotated away and still signs."""
+
+    public_key: str
+    valid_until: str
+
+
+class SecretPublicKey(TypedDict):
+    """What a receiver needs to verify signatures of scheme `v1a`."""
+
+    public_key: str
+    retiring: list[RetiringPublicKey]
 
 
 class SecretRotated(TypedDict):
@@ -109,11 +148,12 @@ class SecretRotated(TypedDict):
 
 
 class EndpointSigning(TypedDict):
-    """How deliveries to this endpoint are signed. Switching the source keeps both secrets signing
-    for 24 hours.
+    """How deliveries to this endpoint are signed. Switching the source or the scheme keeps the
+    secrets of before signing for 24 hours.
     """
 
     source: SigningSource
+    scheme: SigningScheme
 
 
 class EndpointHealth(TypedDict):
@@ -140,12 +180,15 @@ class Endpoint(TypedDict):
     timeout_seconds: int
     retry_policy: RetryPolicy | None
     max_concurrency: int
+    rate_limit: EndpointRateLimit | None
     signing: EndpointSigning
     health: EndpointHealth
     disabled_at: str | None
     disabled_reason: DisabledReason | None
     created_at: str
     updated_at: str
+    filter_rules: dict[str, Any] | None
+    transformation: Transformation | None
 
 
 class EndpointCreated(TypedDict):
@@ -162,13 +205,26 @@ class EndpointCreated(TypedDict):
     timeout_seconds: int
     retry_policy: RetryPolicy | None
     max_concurrency: int
+    rate_limit: EndpointRateLimit | None
     signing: EndpointSigning
     health: EndpointHealth
     disabled_at: str | None
     disabled_reason: DisabledReason | None
     created_at: str
     updated_at: str
+    filter_rules: dict[str, Any] | None
+    transformation: Transformation | None
     signing_secret: str
+
+
+class EndpointRateLimit(TypedDict):
+    """At most `max_requests` attempts begin in each window of `duration_ms`; a window begins with
+    the first attempt after the one before has ended. What is beyond waits for the next window,
+    which costs it no attempt. `endpoints.test` does not count.
+    """
+
+    max_requests: int
+    duration_ms: int
 
 
 class SentRequest(TypedDict):
@@ -188,7 +244,37 @@ class EndpointTestResult(TypedDict):
     response_body: str | None
     response_body_truncated: bool
     failure_reason: FailureReason | None
-    request: SentRequest
+    request: SentRequest | None
+
+
+class TriggerBatchResult(TypedDict):
+    """What became of the events of a batch."""
+
+    total: int
+    accepted: int
+    rejected: int
+    delivery_count: int
+    results: list[TriggerBatchItem]
+
+
+class TriggerBatchItem(TypedDict):
+    """What became of one event of a batch."""
+
+    index: int
+    success: bool
+    message_id: str | None
+    endpoint_count: int
+    filtered_count: int
+    delivery_ids: list[str]
+    error: TriggerBatchError | None
+
+
+class TriggerBatchError(TypedDict):
+    """Why an event of a batch was refused; `trigger.send` would have answered so."""
+
+    code: ErrorCode
+    detail: str
+    errors: list[FieldError]
 
 
 class TriggerAccepted(TypedDict):
@@ -199,6 +285,7 @@ class TriggerAccepted(TypedDict):
     delivery_ids: list[str]
     endpoint_count: int
     filtered_count: int
+    dry_run: bool
 
 
 class Message(TypedDict):
@@ -211,6 +298,19 @@ class Message(TypedDict):
     endpoint_count: int
     filtered_count: int
     created_at: str
+    tags: list[str]
+    deliver_at: str | None
+    expires_at: str | None
+    expunged_at: str | None
+    ordering_key: str | None
+
+
+class MessageCancelled(TypedDict):
+    """What became of a message's deliveries when it was cancelled."""
+
+    message_id: str
+    cancelled_count: int
+    sending_count: int
 
 
 class MessageDetail(TypedDict):
@@ -223,7 +323,12 @@ class MessageDetail(TypedDict):
     endpoint_count: int
     filtered_count: int
     created_at: str
-    payload: dict[str, Any]
+    tags: list[str]
+    deliver_at: str | None
+    expires_at: str | None
+    expunged_at: str | None
+    ordering_key: str | None
+    payload: dict[str, Any] | None
     deliveries: list[Delivery]
 
 
@@ -245,6 +350,25 @@ class Delivery(TypedDict):
     last_failure_reason: FailureReason | None
     latency_ms: int | None
     created_at: str
+    completed_at: str | None
+    replay_of: str | None
+    ordering_key: str | None
+    sequence: int | None
+
+
+class ReplayTask(TypedDict):
+    """Deliveries to be replayed, and how far that has come."""
+
+    id: str
+    app_slug: str
+    status: ReplayStatus
+    dry_run: bool
+    total_count: int
+    processed_count: int
+    replayed_count: int
+    skipped_count: int
+    created_at: str
+    started_at: str | None
     completed_at: str | None
 
 
@@ -321,6 +445,31 @@ class ClockState(TypedDict):
     now: str
 
 
+class Transformation(TypedDict):
+    """A new object, built of parts of the payload. It is delivered as `data`. What is copied is
+    copied byte for byte. A result of more than 256 KiB, or nested deeper than 64 levels, counts as
+    failed.
+    """
+
+    mappings: list[FieldMapping]
+
+
+FieldMapping = TypedDict(
+    "FieldMapping",
+    {
+        "from": "str",
+        "to": "str",
+    },
+)
+"""Copies one field."""
+
+
+class TransformationPreviewed(TypedDict):
+    """What an endpoint with this transformation would receive as `data`."""
+
+    payload: dict[str, Any]
+
+
 class AppPage(TypedDict):
     """A page. Apps."""
 
@@ -334,6 +483,15 @@ class EndpointPage(TypedDict):
     """A page. Endpoints."""
 
     data: list[Endpoint]
+    has_more: bool
+    next_cursor: str | None
+    total_count: NotRequired[int]
+
+
+class EventTypePage(TypedDict):
+    """A page. Event types."""
+
+    data: list[EventType]
     has_more: bool
     next_cursor: str | None
     total_count: NotRequired[int]
@@ -366,6 +524,15 @@ class AttemptPage(TypedDict):
     total_count: NotRequired[int]
 
 
+class ReplayTaskPage(TypedDict):
+    """A page. Replay tasks."""
+
+    data: list[ReplayTask]
+    has_more: bool
+    next_cursor: str | None
+    total_count: NotRequired[int]
+
+
 class ApiKeyPage(TypedDict):
     """A page. API keys."""
 
@@ -373,3 +540,140 @@ class ApiKeyPage(TypedDict):
     has_more: bool
     next_cursor: str | None
     total_count: NotRequired[int]
+
+
+class DeliveryCounts(TypedDict):
+    """Deliveries that were accepted in this time, or made then by a replay, by their present
+    status. `pending` are those that have not ended (`pending`, `sending` and `held`). What waited
+    for an endpoint when it was deleted, and what has expired, counts as `cancelled` as soon as the
+    server has written that down, usually within a minute.
+    """
+
+    total: int
+    delivered: int
+    failed: int
+    dead_letter: int
+    cancelled: int
+    pending: int
+
+
+class AttemptCounts(TypedDict):
+    """Attempts that began in this time, interrupted ones included."""
+
+    total: int
+    succeeded: int
+    failed: int
+
+
+class LatencySummary(TypedDict):
+    """How long attempts took that got an answer, whatever it was, in milliseconds. Percentiles are
+    by nearest rank, at most 2 % off.
+    """
+
+    avg_ms: float
+    p50_ms: int
+    p95_ms: int
+    p99_ms: int
+
+
+class AnalyticsStats(TypedDict):
+    """What happened in a time. Messages and deliveries count when they were accepted, attempts when
+    they began. `endpoints.test` counts nowhere. The counts are exact at any moment, and stay when
+    what they count is erased.
+
+    They are kept in steps of 5 minutes for 31 days, of an hour for 92 days and of a day for 400
+    days. A time begins and ends with whole steps, the finest that are kept of its beginning.
+    """
+
+    after: str
+    before: str
+    message_count: int
+    filtered_count: int
+    deliveries: DeliveryCounts
+    attempts: AttemptCounts
+    success_rate: float | None
+    latency: LatencySummary | None
+
+
+class AnalyticsSummary(TypedDict):
+    """What happened in a time, and where."""
+
+    after: str
+    before: str
+    message_count: int
+    filtered_count: int
+    deliveries: DeliveryCounts
+    attempts: AttemptCounts
+    success_rate: float | None
+    latency: LatencySummary | None
+    top_events: list[EventCounts]
+    endpoint_performance: list[EndpointCounts]
+    failure_reasons: list[FailureReasonCount]
+
+
+class EventCounts(TypedDict):
+    """The deliveries of one event."""
+
+    event_name: str | None
+    deliveries: DeliveryCounts
+    success_rate: float | None
+
+
+class EndpointCounts(TypedDict):
+    """The deliveries to one endpoint."""
+
+    endpoint_id: str
+    deliveries: DeliveryCounts
+    success_rate: float | None
+    avg_latency_ms: float | None
+
+
+class FailureReasonCount(TypedDict):
+    """How often attempts failed for one reason."""
+
+    failure_reason: FailureReason
+    attempt_count: int
+
+
+class AnalyticsPoint(TypedDict):
+    """What happened in one interval."""
+
+    at: str
+    message_count: int
+    deliveries: DeliveryCounts
+    attempts: AttemptCounts
+    success_rate: float | None
+    latency: LatencySummary | None
+
+
+class AnalyticsTimeseries(TypedDict):
+    """What happened interval by interval."""
+
+    after: str
+    before: str
+    interval: AnalyticsInterval
+    data: list[AnalyticsPoint]
+
+
+class EndpointsByHealth(TypedDict):
+    """How many endpoints are in each state of health now."""
+
+    healthy: int
+    degraded: int
+    failing: int
+    disabled: int
+
+
+class AnalyticsOverview(TypedDict):
+    """The last 24 hours, and how things are now."""
+
+    after: str
+    before: str
+    message_count: int
+    filtered_count: int
+    deliveries: DeliveryCounts
+    attempts: AttemptCounts
+    success_rate: float | None
+    latency: LatencySummary | None
+    endpoints: EndpointsByHealth
+    queue_depth: int

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
-from hookwright_server.domain.instants import LATEST_MS
-from hookwright_server.errors import invalid
 from hookwright_server.http.context import Context
 from hookwright_server.http.edge import params as p
 from hookwright_server.http.edge import requests, responses
 from hookwright_server.http.handlers import views
-from hookwright_server.http.handlers.bodies import given
+from hookwright_server.http.handlers.bodies import given, instant_ms
 from hookwright_server.http.paging import Cursors, envelope
 from hookwright_server.services.api_keys import ApiKeys, NewKey
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 class ApiKeysHandlers:
@@ -36,7 +29,7 @@ class ApiKeysHandlers:
             environment=fields.get("environment"),
             scopes=tuple(body.scopes),
             app_slug=fields.get("app_slug"),
-            expires_at=_instant(fields.get("expires_at")),
+            expires_at=instant_ms(fields, "expires_at"),
         )
         shown = self._keys.create(context.tx, context.principal, new)
         return {**views.api_key(shown.row), "key": shown.text}
@@ -55,12 +48,3 @@ class ApiKeysHandlers:
 
     def delete(self, context: Context, params: p.ApiKeysDeleteParams) -> None:
         self._keys.delete(context.tx, context.principal, params.key_id)
-
-
-def _instant(at: datetime | None) -> int | None:
-    if at is None:
-        return None
-    at_ms = (at - _EPOCH) // _MILLISECOND
-    if at_ms > LATEST_MS:
-        raise invalid("/expires_at", "format", "'expires_at' lies beyond the year 9999 (UTC).")
-    return at_ms

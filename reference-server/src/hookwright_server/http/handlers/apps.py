@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hookwright_server.domain.contract import AppCreateDefaults
 from hookwright_server.http.context import Context
 from hookwright_server.http.edge import params as p
 from hookwright_server.http.edge import requests, responses
@@ -25,7 +26,9 @@ class AppsHandlers:
         return envelope(page, self._cursors.next_cursor(context, params, page), views.app)
 
     def create(self, context: Context, body: requests.AppCreate) -> responses.AppCreated:
-        new = _new_app(given(body), name=body.name, active=body.active)
+        new = _new_app(
+            given(body), name=body.name, active=body.active, retention_days=body.retention_days
+        )
         row, secret = self._apps.create(context.tx, context.principal, new)
         return {**views.app(row), "signing_secret": secret}
 
@@ -36,7 +39,8 @@ class AppsHandlers:
         self, context: Context, params: p.AppsGetOrCreateParams, body: requests.AppProvision
     ) -> responses.AppProvisioned:
         fields = given(body)
-        new = _new_app(fields, name=fields.get("name", params.app_slug), active=True)
+        name = fields.get("name", params.app_slug)
+        new = _new_app(fields, name=name, active=True, retention_days=body.retention_days)
         row, secret = self._apps.get_or_create(context.tx, context.principal, new, params.app_slug)
         return {**views.app(row), "created": secret is not None, "signing_secret": secret}
 
@@ -50,15 +54,15 @@ class AppsHandlers:
         self._apps.delete(context.tx, context.principal, params.app_slug)
 
     def rotate_secret(
-        self, context: Context, params: p.AppsRotateSecretParams, body: requests.RotateSecret
+        self, context: Context, params: p.AppsRotateSecretParams, body: requests.AppRotateSecret
     ) -> responses.SecretRotated:
         rotated = self._apps.rotate_secret(
-            context.tx, context.principal, params.app_slug, body.overlap_seconds
+            context.tx, context.principal, params.app_slug, body.overlap_seconds, body.scheme
         )
         return views.secret_rotated(rotated)
 
 
-def _new_app(fields: dict[str, Any], *, name: str, active: bool) -> NewApp:
+def _new_app(fields: dict[str, Any], *, name: str, active: bool, retention_days: int) -> NewApp:
     return NewApp(
         name=name,
         slug=fields.get("slug"),
@@ -67,4 +71,6 @@ def _new_app(fields: dict[str, Any], *, name: str, active: bool) -> NewApp:
         retry_policy=fields.get("retry_policy"),
         rate_limit_per_second=fields.get("rate_limit_per_second"),
         metadata=fields.get("metadata", {}),
+        event_type_policy=fields.get("event_type_policy", AppCreateDefaults.event_type_policy),
+        retention_days=retention_days,
     )

@@ -6,6 +6,7 @@ from hookwright_server.http.context import Context
 from hookwright_server.http.edge import params as p
 from hookwright_server.http.edge import responses
 from hookwright_server.http.handlers import views
+from hookwright_server.http.handlers.replays import ReplayHandlers
 from hookwright_server.http.paging import Cursors, envelope
 from hookwright_server.services.deliveries import Deliveries
 from hookwright_server.services.principal import app_filter
@@ -15,9 +16,13 @@ from hookwright_server.store.deliveries import DeliveryFilter
 class DeliveriesHandlers:
     """See `edge.handlers.DeliveriesHandlers`."""
 
-    def __init__(self, deliveries: Deliveries, cursors: Cursors) -> None:
+    def __init__(self, deliveries: Deliveries, replays: ReplayHandlers, cursors: Cursors) -> None:
         self._deliveries = deliveries
         self._cursors = cursors
+        self.create_replay = replays.create
+        self.list_replays = replays.list
+        self.get_replay = replays.get
+        self.cancel_replay = replays.cancel
 
     def list(self, context: Context, params: p.DeliveriesListParams) -> responses.DeliveryPage:
         wanted = DeliveryFilter(
@@ -36,6 +41,18 @@ class DeliveriesHandlers:
 
     def get(self, context: Context, params: p.DeliveriesGetParams) -> responses.Delivery:
         row = self._deliveries.get(
+            context.tx, context.principal, params.app_slug, params.delivery_id
+        )
+        return views.delivery(row)
+
+    def cancel(self, context: Context, params: p.DeliveriesCancelParams) -> responses.Delivery:
+        row = self._deliveries.cancel(
+            context.tx, context.principal, params.app_slug, params.delivery_id
+        )
+        return views.delivery(row)
+
+    def replay(self, context: Context, params: p.DeliveriesReplayParams) -> responses.Delivery:
+        row = self._deliveries.replay(
             context.tx, context.principal, params.app_slug, params.delivery_id
         )
         return views.delivery(row)

@@ -25,6 +25,7 @@ class MessagesHandlers:
             app_id=app_filter(context.tx, context.principal, params.app_slug),
             event_name=params.event_name,
             event_id=params.event_id,
+            tag=params.tag,
             after=params.after,
             before=params.before,
         )
@@ -39,6 +40,24 @@ class MessagesHandlers:
         )
         return {
             **views.message(found.row),
-            "payload": RawObject(found.payload),
+            "payload": None if found.row.expunged_at else RawObject(found.payload),
             "deliveries": [views.delivery(row) for row in found.deliveries],
         }
+
+    def cancel(
+        self, context: Context, params: p.MessagesCancelParams
+    ) -> responses.MessageCancelled:
+        done = self._messages.cancel(
+            context.tx, context.principal, params.app_slug, params.message_id
+        )
+        return {
+            "message_id": done.message_id,
+            "cancelled_count": done.waiting,
+            "sending_count": done.sending,
+        }
+
+    def expunge(self, context: Context, params: p.MessagesExpungeParams) -> responses.Message:
+        row = self._messages.expunge(
+            context.tx, context.principal, params.app_slug, params.message_id
+        )
+        return views.message(row)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from pydantic import MISSING
-
 from hookwright_server.errors import Refusal
 from hookwright_server.http.answers import Replayed, success
 from hookwright_server.http.context import Context
 from hookwright_server.http.edge import params as p
 from hookwright_server.http.edge import requests, responses
 from hookwright_server.http.edge.operations import BY_ID
+from hookwright_server.http.handlers.batches import Batches
+from hookwright_server.http.handlers.events import event_of
 from hookwright_server.http.idempotency import Idempotency, Keyed
 from hookwright_server.services.trigger import Accepted, Event, Trigger
 from hookwright_server.store.acceptance import NewRecord
@@ -30,21 +30,20 @@ class TriggerHandlers:
     def __init__(self, trigger: Trigger, idempotency: Idempotency) -> None:
         self._trigger = trigger
         self._idempotency = idempotency
+        self._batches = Batches(trigger, idempotency)
 
     def send(
         self, context: Context, params: p.TriggerSendParams, body: requests.TriggerSend
     ) -> responses.TriggerAccepted:
-        event = Event(
-            event_name=body.event_name,
-            payload=context.payload or b"{}",
-            event_id=None if body.event_id is MISSING else body.event_id,
-            endpoint_ids=None if body.endpoint_ids is MISSING else tuple(body.endpoint_ids),
-            traceparent=context.traceparent,
-            admit=context.admit,
-        )
-        if context.keyed is None:
+        event = event_of(context, body, context.payload or b"{}")
+        if context.keyed is None or event.dry_run:
             return _document(self._send(context, params, event, None))
         return _document(self._send_keyed(context, params, event, context.keyed))
+
+    def send_batch(
+        self, context: Context, params: p.TriggerSendBatchParams, body: requests.TriggerBatch
+    ) -> responses.TriggerBatchResult:
+        return self._batches.send(context, params.app_slug, body)
 
     def _send_keyed(
         self, context: Context, params: p.TriggerSendParams, event: Event, keyed: Keyed
@@ -79,7 +78,8 @@ def _document(accepted: Accepted) -> responses.TriggerAccepted:
     return {
         "message_id": accepted.message_id,
         "event_name": accepted.event_name,
-        "delivery_ids": list(accepted.delivery_ids),
+        "delivery_ids": [] if accepted.dry_run else list(accepted.delivery_ids),
         "endpoint_count": len(accepted.delivery_ids),
         "filtered_count": accepted.filtered_count,
+        "dry_run": accepted.dry_run,
     }

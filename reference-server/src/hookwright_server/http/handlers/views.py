@@ -9,13 +9,17 @@ from hookwright_server.delivery.prepare import MASK
 from hookwright_server.domain import health, instants
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hookwright_server.http.edge import responses
-    from hookwright_server.services.secrets import Rotated
+    from hookwright_server.services.secrets import PublicKey, Rotated
     from hookwright_server.store.api_keys import KeyRow
     from hookwright_server.store.apps import AppRow
     from hookwright_server.store.deliveries import AttemptRow, DeliveryRow
     from hookwright_server.store.endpoints import EndpointRow
+    from hookwright_server.store.event_types import EventTypeRow
     from hookwright_server.store.messages import MessageRow
+    from hookwright_server.store.replay_tasks import ReplayTaskRow
 
 
 def instant(at_ms: int | None) -> str | None:
@@ -37,7 +41,24 @@ def app(row: AppRow) -> responses.App:
         "active": row.active,
         "retry_policy": _policy(row.retry_policy),
         "rate_limit_per_second": row.rate_limit_per_second,
+        "retention_days": row.retention_days,
         "metadata": row.metadata,
+        "created_at": instants.render(row.created_at),
+        "updated_at": instants.render(row.updated_at),
+        "event_type_policy": cast("Any", row.event_type_policy),
+    }
+
+
+def event_type(row: EventTypeRow) -> responses.EventType:
+    return {
+        "id": row.id,
+        "app_slug": row.app_slug,
+        "name": row.name,
+        "description": row.description,
+        "group": row.group,
+        "schema": row.schema,
+        "example_payload": row.example_payload,
+        "archived": row.archived,
         "created_at": instants.render(row.created_at),
         "updated_at": instants.render(row.updated_at),
     }
@@ -56,7 +77,8 @@ def endpoint(row: EndpointRow) -> responses.Endpoint:
         "timeout_seconds": row.timeout_ms // 1000,
         "retry_policy": _policy(row.retry_policy),
         "max_concurrency": row.max_concurrency,
-        "signing": {"source": cast("Any", row.signing_source)},
+        "rate_limit": _rate_limit(row),
+        "signing": {"source": cast("Any", row.signing_source), "scheme": row.signing_scheme},
         "health": {
             "state": health.state(row.health, row.active),
             "consecutive_failures": row.health.consecutive_failures,
@@ -68,6 +90,8 @@ def endpoint(row: EndpointRow) -> responses.Endpoint:
         "disabled_reason": cast("Any", row.disabled_reason),
         "created_at": instants.render(row.created_at),
         "updated_at": instants.render(row.updated_at),
+        "filter_rules": row.filter_rules,
+        "transformation": cast("responses.Transformation | None", row.transformation),
     }
 
 
@@ -75,6 +99,16 @@ def secret_rotated(rotated: Rotated) -> responses.SecretRotated:
     return {
         "signing_secret": rotated.signing_secret,
         "previous_valid_until": instant(rotated.previous_valid_until),
+    }
+
+
+def public_keys(current: PublicKey, retiring: Sequence[PublicKey]) -> responses.SecretPublicKey:
+    return {
+        "public_key": current.text,
+        "retiring": [
+            {"public_key": key.text, "valid_until": instants.render(key.valid_until or 0)}
+            for key in retiring
+        ],
     }
 
 
@@ -87,6 +121,11 @@ def message(row: MessageRow) -> responses.Message:
         "endpoint_count": row.endpoint_count,
         "filtered_count": row.filtered_count,
         "created_at": instants.render(row.created_at),
+        "tags": list(row.tags),
+        "deliver_at": instant(row.deliver_at),
+        "expires_at": instant(row.expires_at),
+        "expunged_at": instant(row.expunged_at),
+        "ordering_key": row.ordering_key,
     }
 
 
@@ -108,6 +147,25 @@ def delivery(row: DeliveryRow) -> responses.Delivery:
         "latency_ms": row.latency_ms,
         "created_at": instants.render(row.created_at),
         "completed_at": instant(row.completed_at),
+        "replay_of": row.replay_of,
+        "ordering_key": row.ordering_key,
+        "sequence": row.sequence,
+    }
+
+
+def replay_task(row: ReplayTaskRow, *, dry_run: bool = False) -> responses.ReplayTask:
+    return {
+        "id": row.id,
+        "app_slug": row.app_slug,
+        "status": "completed" if dry_run else cast("Any", row.status),
+        "dry_run": dry_run,
+        "total_count": row.total_count,
+        "processed_count": row.processed_count,
+        "replayed_count": row.replayed_count,
+        "skipped_count": row.skipped_count,
+        "created_at": instants.render(row.created_at),
+        "started_at": instant(row.started_at),
+        "completed_at": instant(row.created_at if dry_run else row.completed_at),
     }
 
 
@@ -136,6 +194,12 @@ def api_key(row: KeyRow) -> responses.ApiKey:
         "expires_at": instant(row.expires_at),
         "created_at": instants.render(row.created_at),
     }
+
+
+def _rate_limit(row: EndpointRow) -> responses.EndpointRateLimit | None:
+    if row.rate_max_requests is None or row.rate_duration_ms is None:
+        return None
+    return {"max_requests": row.rate_max_requests, "duration_ms": row.rate_duration_ms}
 
 
 def _policy(document: dict[str, Any] | None) -> responses.RetryPolicy | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0004"
+HEAD = "0015"
 """The schema that this version of the server works on."""
 
 
 def migrate(engine: sa.Engine) -> None:
     """Bring the schema to `HEAD`, in one transaction.
 
-    Raises StoreRefused when the database was written by a newer version.
+    Raises StoreRefused when the database was written by a newer version, or is in use and so old
+    that what runs on it could not go on.
     """
     with engine.connect() as connection:
         if version(connection) == HEAD:
@@ -25,8 +26,8 @@ def migrate(engine: sa.Engine) -> None:
 def is_current(connection: sa.Connection) -> bool:
     """Whether this version of the server can work on the schema.
 
-    A newer one will do: during an upgrade the tables are changed first, and every change leaves
-    room for the version before.
+    A newer one will do: during an upgrade the tables are changed first, and every change from
+    0012 on leaves room for the version before.
     """
     present = version(connection)
     return present is not None and present >= HEAD

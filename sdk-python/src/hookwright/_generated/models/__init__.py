@@ -6,6 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hookwright._generated.models.analytics_overview import AnalyticsOverview
+    from hookwright._generated.models.analytics_point import AnalyticsPoint
+    from hookwright._generated.models.analytics_stats import AnalyticsStats
+    from hookwright._generated.models.analytics_summary import AnalyticsSummary
+    from hookwright._generated.models.analytics_timeseries import AnalyticsTimeseries
     from hookwright._generated.models.api_key import ApiKey
     from hookwright._generated.models.api_key_created import ApiKeyCreated
     from hookwright._generated.models.api_key_rotated import ApiKeyRotated
@@ -13,15 +18,26 @@ if TYPE_CHECKING:
     from hookwright._generated.models.app_created import AppCreated
     from hookwright._generated.models.app_provisioned import AppProvisioned
     from hookwright._generated.models.attempt import Attempt
+    from hookwright._generated.models.attempt_counts import AttemptCounts
     from hookwright._generated.models.delivery import Delivery
+    from hookwright._generated.models.delivery_counts import DeliveryCounts
+    from hookwright._generated.models.delivery_dead_letter import DeliveryDeadLetter
     from hookwright._generated.models.endpoint import Endpoint
+    from hookwright._generated.models.endpoint_counts import EndpointCounts
     from hookwright._generated.models.endpoint_created import EndpointCreated
+    from hookwright._generated.models.endpoint_disabled import EndpointDisabled
+    from hookwright._generated.models.endpoint_failing import EndpointFailing
     from hookwright._generated.models.endpoint_health import EndpointHealth
+    from hookwright._generated.models.endpoint_rate_limit import EndpointRateLimit
+    from hookwright._generated.models.endpoint_recovered import EndpointRecovered
     from hookwright._generated.models.endpoint_signing import EndpointSigning
     from hookwright._generated.models.endpoint_signing_create import EndpointSigningCreate
     from hookwright._generated.models.endpoint_signing_update import EndpointSigningUpdate
     from hookwright._generated.models.endpoint_test_result import EndpointTestResult
+    from hookwright._generated.models.endpoints_by_health import EndpointsByHealth
     from hookwright._generated.models.enums import (
+        AnalyticsInterval,
+        AnalyticsPeriod,
         AttemptStatus,
         CancelReason,
         DeliveryStatus,
@@ -29,36 +45,69 @@ if TYPE_CHECKING:
         DisabledReason,
         Environment,
         ErrorCode,
+        EventTypePolicy,
         FailureReason,
         HealthState,
+        ReplayableStatus,
+        ReplayStatus,
         RetryPreset,
         Scope,
+        SigningScheme,
         SigningSource,
+        TimelineInterval,
     )
+    from hookwright._generated.models.event_counts import EventCounts
+    from hookwright._generated.models.event_type import EventType
+    from hookwright._generated.models.failure_reason_count import FailureReasonCount
+    from hookwright._generated.models.field_error import FieldError
+    from hookwright._generated.models.field_mapping import FieldMapping
+    from hookwright._generated.models.latency_summary import LatencySummary
     from hookwright._generated.models.message import Message
+    from hookwright._generated.models.message_cancelled import MessageCancelled
     from hookwright._generated.models.message_detail import MessageDetail
+    from hookwright._generated.models.replay_completed import ReplayCompleted
+    from hookwright._generated.models.replay_task import ReplayTask
+    from hookwright._generated.models.retiring_public_key import RetiringPublicKey
     from hookwright._generated.models.retry_policy import RetryPolicy
+    from hookwright._generated.models.secret_public_key import SecretPublicKey
     from hookwright._generated.models.secret_rotated import SecretRotated
     from hookwright._generated.models.sent_request import SentRequest
+    from hookwright._generated.models.transformation import Transformation
+    from hookwright._generated.models.transformation_previewed import TransformationPreviewed
     from hookwright._generated.models.trigger_accepted import TriggerAccepted
+    from hookwright._generated.models.trigger_batch_error import TriggerBatchError
+    from hookwright._generated.models.trigger_batch_item import TriggerBatchItem
+    from hookwright._generated.models.trigger_batch_result import TriggerBatchResult
+    from hookwright._generated.models.trigger_send import TriggerSend
 
 _MODULES = {
     "ErrorCode": "enums",
     "Environment": "enums",
     "RetryPreset": "enums",
+    "EventTypePolicy": "enums",
     "SigningSource": "enums",
+    "SigningScheme": "enums",
     "HealthState": "enums",
     "DisabledReason": "enums",
     "FailureReason": "enums",
     "DeliveryStatus": "enums",
     "DeliveryStatusFilter": "enums",
     "CancelReason": "enums",
+    "ReplayableStatus": "enums",
+    "ReplayStatus": "enums",
     "AttemptStatus": "enums",
     "Scope": "enums",
+    "AnalyticsPeriod": "enums",
+    "AnalyticsInterval": "enums",
+    "TimelineInterval": "enums",
+    "FieldError": "field_error",
     "RetryPolicy": "retry_policy",
     "App": "app",
     "AppCreated": "app_created",
     "AppProvisioned": "app_provisioned",
+    "EventType": "event_type",
+    "RetiringPublicKey": "retiring_public_key",
+    "SecretPublicKey": "secret_public_key",
     "SecretRotated": "secret_rotated",
     "EndpointSigning": "endpoint_signing",
     "EndpointSigningCreate": "endpoint_signing_create",
@@ -66,19 +115,53 @@ _MODULES = {
     "EndpointHealth": "endpoint_health",
     "Endpoint": "endpoint",
     "EndpointCreated": "endpoint_created",
+    "EndpointRateLimit": "endpoint_rate_limit",
+    "EndpointFailing": "endpoint_failing",
+    "EndpointDisabled": "endpoint_disabled",
+    "EndpointRecovered": "endpoint_recovered",
+    "DeliveryDeadLetter": "delivery_dead_letter",
+    "ReplayCompleted": "replay_completed",
     "SentRequest": "sent_request",
     "EndpointTestResult": "endpoint_test_result",
+    "TriggerSend": "trigger_send",
+    "TriggerBatchResult": "trigger_batch_result",
+    "TriggerBatchItem": "trigger_batch_item",
+    "TriggerBatchError": "trigger_batch_error",
     "TriggerAccepted": "trigger_accepted",
     "Message": "message",
+    "MessageCancelled": "message_cancelled",
     "MessageDetail": "message_detail",
     "Delivery": "delivery",
+    "ReplayTask": "replay_task",
     "Attempt": "attempt",
     "ApiKey": "api_key",
     "ApiKeyCreated": "api_key_created",
     "ApiKeyRotated": "api_key_rotated",
+    "Transformation": "transformation",
+    "FieldMapping": "field_mapping",
+    "TransformationPreviewed": "transformation_previewed",
+    "DeliveryCounts": "delivery_counts",
+    "AttemptCounts": "attempt_counts",
+    "LatencySummary": "latency_summary",
+    "AnalyticsStats": "analytics_stats",
+    "AnalyticsSummary": "analytics_summary",
+    "EventCounts": "event_counts",
+    "EndpointCounts": "endpoint_counts",
+    "FailureReasonCount": "failure_reason_count",
+    "AnalyticsPoint": "analytics_point",
+    "AnalyticsTimeseries": "analytics_timeseries",
+    "EndpointsByHealth": "endpoints_by_health",
+    "AnalyticsOverview": "analytics_overview",
 }
 
 __all__ = [
+    "AnalyticsInterval",
+    "AnalyticsOverview",
+    "AnalyticsPeriod",
+    "AnalyticsPoint",
+    "AnalyticsStats",
+    "AnalyticsSummary",
+    "AnalyticsTimeseries",
     "ApiKey",
     "ApiKeyCreated",
     "ApiKeyRotated",
@@ -86,32 +169,63 @@ __all__ = [
     "AppCreated",
     "AppProvisioned",
     "Attempt",
+    "AttemptCounts",
     "AttemptStatus",
     "CancelReason",
     "Delivery",
+    "DeliveryCounts",
+    "DeliveryDeadLetter",
     "DeliveryStatus",
     "DeliveryStatusFilter",
     "DisabledReason",
     "Endpoint",
+    "EndpointCounts",
     "EndpointCreated",
+    "EndpointDisabled",
+    "EndpointFailing",
     "EndpointHealth",
+    "EndpointRateLimit",
+    "EndpointRecovered",
+    "EndpointsByHealth",
     "EndpointSigning",
     "EndpointSigningCreate",
     "EndpointSigningUpdate",
     "EndpointTestResult",
     "Environment",
     "ErrorCode",
+    "EventCounts",
+    "EventType",
+    "EventTypePolicy",
     "FailureReason",
+    "FailureReasonCount",
+    "FieldError",
+    "FieldMapping",
     "HealthState",
+    "LatencySummary",
     "Message",
+    "MessageCancelled",
     "MessageDetail",
+    "ReplayableStatus",
+    "ReplayCompleted",
+    "ReplayStatus",
+    "ReplayTask",
+    "RetiringPublicKey",
     "RetryPolicy",
     "RetryPreset",
     "Scope",
+    "SecretPublicKey",
     "SecretRotated",
     "SentRequest",
+    "SigningScheme",
     "SigningSource",
+    "TimelineInterval",
+    "Transformation",
+    "TransformationPreviewed",
     "TriggerAccepted",
+    "TriggerBatchError",
+    "TriggerBatchItem",
+    "TriggerBatchResult",
+    "TriggerSend",
 ]
 
 

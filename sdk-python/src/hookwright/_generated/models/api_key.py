@@ -6,29 +6,43 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define, field
 
 from hookwright._core.call import json_value
-from hookwright._generated.values import instant
+from hookwright._core.model import MALFORMED, Model, malformed
+from hookwright._generated.values import instant, items, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from typing import TypedDict, Unpack
 
     from hookwright._generated.models.enums import Environment, Scope
 
+    class _Changes(TypedDict, total=False):
+        id: str
+        name: str
+        environment: Environment | str
+        scopes: list[Scope | str]
+        app_slug: str | None
+        expires_at: datetime | None
+        created_at: datetime
+        extra: dict[str, Any]
 
-@define(kw_only=True)
-class ApiKey:
+
+@define(kw_only=True, repr=False)
+class ApiKey(Model):
     """A key, without its text."""
 
     id: str
-    """The key's id."""
+    """The key's id. Pattern: `^key_[0-9A-HJKMNP-TV-Z]{26}$`."""
     name: str
     """For people. 1 to 200 characters."""
     environment: Environment | str
     """Live and test are two sealed environments of one account."""
     scopes: list[Scope | str]
-    """What the key may do. At least 1 item."""
+    """What the key may do. At least 1 item. No item twice."""
     app_slug: str | None
-    """The one app that the key may see; null: every app."""
+    """The one app that the key may see; null: every app. Pattern:
+    `^(_system|[a-z0-9][a-z0-9-]{0,62})$`.
+    """
     expires_at: datetime | None
     """From when on it is refused; null: never."""
     created_at: datetime
@@ -38,19 +52,26 @@ class ApiKey:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From parsed JSON. KeyError, TypeError or ValueError when it is malformed."""
-        rest = dict(data)
-        pop: Callable[..., Any] = rest.pop
-        return cls(
-            id=pop("id"),
-            name=pop("name"),
-            environment=pop("environment"),
-            scopes=pop("scopes"),
-            app_slug=pop("app_slug"),
-            expires_at=None if (value := pop("expires_at")) is None else instant(value),
-            created_at=instant(pop("created_at")),
-            extra=rest,
-        )
+        """From parsed JSON. UsageError when it is malformed."""
+        try:
+            rest = dict(data)
+            pop: Callable[..., Any] = rest.pop
+            return cls(
+                id=value if type(value := pop("id")) is str else scalar("id", value, (str,)),
+                name=value if type(value := pop("name")) is str else scalar("name", value, (str,)),
+                environment=value
+                if type(value := pop("environment")) is str
+                else scalar("environment", value, (str,)),
+                scopes=items("scopes", pop("scopes"), (str,)),
+                app_slug=value
+                if (value := pop("app_slug")) is None or type(value) is str
+                else scalar("app_slug", value, (str,)),
+                expires_at=value if (value := pop("expires_at")) is None else instant(value),
+                created_at=instant(pop("created_at")),
+                extra=rest,
+            )
+        except MALFORMED as error:
+            raise malformed(cls, data, error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; fields that are UNSET are left out."""
@@ -66,3 +87,7 @@ class ApiKey:
         }
         converted: dict[str, Any] = json_value(members)
         return converted
+
+    def evolve(self, **changes: Unpack[_Changes]) -> Self:
+        """A copy with some fields changed; the others are shared, not copied."""
+        return self._evolved(changes)

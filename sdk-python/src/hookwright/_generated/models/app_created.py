@@ -6,22 +6,42 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define, field
 
 from hookwright._core.call import json_value
+from hookwright._core.model import MALFORMED, Model, malformed
 from hookwright._generated.models.retry_policy import RetryPolicy
-from hookwright._generated.values import instant
+from hookwright._generated.values import instant, members, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from typing import TypedDict, Unpack
+
+    from hookwright._generated.models.enums import EventTypePolicy
+
+    class _Changes(TypedDict, total=False):
+        id: str
+        slug: str
+        name: str
+        description: str | None
+        active: bool
+        retry_policy: RetryPolicy | None
+        rate_limit_per_second: int | None
+        retention_days: int
+        metadata: dict[str, Any]
+        created_at: datetime
+        updated_at: datetime
+        event_type_policy: EventTypePolicy | str
+        signing_secret: str
+        extra: dict[str, Any]
 
 
-@define(kw_only=True)
-class AppCreated:
+@define(kw_only=True, repr=False)
+class AppCreated(Model):
     """An app with the secret that is shown once."""
 
     id: str
-    """The app's id."""
+    """The app's id. Pattern: `^app_[0-9A-HJKMNP-TV-Z]{26}$`."""
     slug: str
-    """Names the app in every path."""
+    """Names the app in every path. Pattern: `^(_system|[a-z0-9][a-z0-9-]{0,62})$`."""
     name: str
     """For people. 1 to 200 characters."""
     description: str | None
@@ -36,12 +56,22 @@ class AppCreated:
     """How many messages per second the app may publish; null: the account's limit (100 unless set
     otherwise). 1 to 100000.
     """
+    retention_days: int
+    """For how many days what is over is kept: deliveries with their attempts from their end on,
+    messages from their acceptance on and at least as long as a delivery of theirs is kept. A
+    delivery that has been held for so long is cancelled (`retention`). 1 to 365.
+    """
     metadata: dict[str, Any]
     """Any JSON object of your own, at most 8 KiB as JSON text."""
     created_at: datetime
     """When it was created."""
     updated_at: datetime
     """When it was last changed."""
+    event_type_policy: EventTypePolicy | str
+    """Which events the app takes: `open` any name, `registered` only those of its event types that
+    are not archived (else 422 `unknown_event_type`). Under both the schema of an event type judges
+    its payloads.
+    """
     signing_secret: str = field(repr=False)
     """The secret that signs for this app, shown in full only here. `whsec_` and the base64 of 32
     random bytes.
@@ -51,25 +81,42 @@ class AppCreated:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From parsed JSON. KeyError, TypeError or ValueError when it is malformed."""
-        rest = dict(data)
-        pop: Callable[..., Any] = rest.pop
-        return cls(
-            id=pop("id"),
-            slug=pop("slug"),
-            name=pop("name"),
-            description=pop("description"),
-            active=pop("active"),
-            retry_policy=None
-            if (value := pop("retry_policy")) is None
-            else RetryPolicy.from_dict(value),
-            rate_limit_per_second=pop("rate_limit_per_second"),
-            metadata=pop("metadata"),
-            created_at=instant(pop("created_at")),
-            updated_at=instant(pop("updated_at")),
-            signing_secret=pop("signing_secret"),
-            extra=rest,
-        )
+        """From parsed JSON. UsageError when it is malformed."""
+        try:
+            rest = dict(data)
+            pop: Callable[..., Any] = rest.pop
+            return cls(
+                id=value if type(value := pop("id")) is str else scalar("id", value, (str,)),
+                slug=value if type(value := pop("slug")) is str else scalar("slug", value, (str,)),
+                name=value if type(value := pop("name")) is str else scalar("name", value, (str,)),
+                description=value
+                if (value := pop("description")) is None or type(value) is str
+                else scalar("description", value, (str,)),
+                active=value
+                if type(value := pop("active")) is bool
+                else scalar("active", value, (bool,)),
+                retry_policy=value
+                if (value := pop("retry_policy")) is None
+                else RetryPolicy.from_dict(value),
+                rate_limit_per_second=value
+                if (value := pop("rate_limit_per_second")) is None or type(value) is int
+                else scalar("rate_limit_per_second", value, (int,)),
+                retention_days=value
+                if type(value := pop("retention_days")) is int
+                else scalar("retention_days", value, (int,)),
+                metadata=members("metadata", pop("metadata"), ()),
+                created_at=instant(pop("created_at")),
+                updated_at=instant(pop("updated_at")),
+                event_type_policy=value
+                if type(value := pop("event_type_policy")) is str
+                else scalar("event_type_policy", value, (str,)),
+                signing_secret=value
+                if type(value := pop("signing_secret")) is str
+                else scalar("signing_secret", value, (str,)),
+                extra=rest,
+            )
+        except MALFORMED as error:
+            raise malformed(cls, data, error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; fields that are UNSET are left out."""
@@ -82,10 +129,16 @@ class AppCreated:
             "active": self.active,
             "retry_policy": self.retry_policy,
             "rate_limit_per_second": self.rate_limit_per_second,
+            "retention_days": self.retention_days,
             "metadata": self.metadata,
             "created_at": self.created_at,
             "updated_at": self.updated_at,
+            "event_type_policy": self.event_type_policy,
             "signing_secret": self.signing_secret,
         }
         converted: dict[str, Any] = json_value(members)
         return converted
+
+    def evolve(self, **changes: Unpack[_Changes]) -> Self:
+        """A copy with some fields changed; the others are shared, not copied."""
+        return self._evolved(changes)

@@ -6,21 +6,36 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define, field
 
 from hookwright._core.call import json_value
-from hookwright._generated.values import instant
+from hookwright._core.model import MALFORMED, Model, malformed
+from hookwright._generated.values import instant, members, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from typing import TypedDict, Unpack
 
     from hookwright._generated.models.enums import AttemptStatus, FailureReason
 
+    class _Changes(TypedDict, total=False):
+        id: str
+        number: int
+        status: AttemptStatus | str
+        failure_reason: FailureReason | str | None
+        status_code: int | None
+        latency_ms: int | None
+        response_body: str | None
+        response_body_truncated: bool
+        request_headers: dict[str, str]
+        created_at: datetime
+        extra: dict[str, Any]
 
-@define(kw_only=True)
-class Attempt:
+
+@define(kw_only=True, repr=False)
+class Attempt(Model):
     """One try at a delivery."""
 
     id: str
-    """The attempt's id."""
+    """The attempt's id. Pattern: `^att_[0-9A-HJKMNP-TV-Z]{26}$`."""
     number: int
     """Counts from 1 and goes on over retries by hand. At least 1."""
     status: AttemptStatus | str
@@ -46,22 +61,39 @@ class Attempt:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From parsed JSON. KeyError, TypeError or ValueError when it is malformed."""
-        rest = dict(data)
-        pop: Callable[..., Any] = rest.pop
-        return cls(
-            id=pop("id"),
-            number=pop("number"),
-            status=pop("status"),
-            failure_reason=pop("failure_reason"),
-            status_code=pop("status_code"),
-            latency_ms=pop("latency_ms"),
-            response_body=pop("response_body"),
-            response_body_truncated=pop("response_body_truncated"),
-            request_headers=pop("request_headers"),
-            created_at=instant(pop("created_at")),
-            extra=rest,
-        )
+        """From parsed JSON. UsageError when it is malformed."""
+        try:
+            rest = dict(data)
+            pop: Callable[..., Any] = rest.pop
+            return cls(
+                id=value if type(value := pop("id")) is str else scalar("id", value, (str,)),
+                number=value
+                if type(value := pop("number")) is int
+                else scalar("number", value, (int,)),
+                status=value
+                if type(value := pop("status")) is str
+                else scalar("status", value, (str,)),
+                failure_reason=value
+                if (value := pop("failure_reason")) is None or type(value) is str
+                else scalar("failure_reason", value, (str,)),
+                status_code=value
+                if (value := pop("status_code")) is None or type(value) is int
+                else scalar("status_code", value, (int,)),
+                latency_ms=value
+                if (value := pop("latency_ms")) is None or type(value) is int
+                else scalar("latency_ms", value, (int,)),
+                response_body=value
+                if (value := pop("response_body")) is None or type(value) is str
+                else scalar("response_body", value, (str,)),
+                response_body_truncated=value
+                if type(value := pop("response_body_truncated")) is bool
+                else scalar("response_body_truncated", value, (bool,)),
+                request_headers=members("request_headers", pop("request_headers"), (str,)),
+                created_at=instant(pop("created_at")),
+                extra=rest,
+            )
+        except MALFORMED as error:
+            raise malformed(cls, data, error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; fields that are UNSET are left out."""
@@ -80,3 +112,7 @@ class Attempt:
         }
         converted: dict[str, Any] = json_value(members)
         return converted
+
+    def evolve(self, **changes: Unpack[_Changes]) -> Self:
+        """A copy with some fields changed; the others are shared, not copied."""
+        return self._evolved(changes)

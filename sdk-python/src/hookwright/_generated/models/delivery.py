@@ -6,31 +6,57 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define, field
 
 from hookwright._core.call import json_value
-from hookwright._generated.values import instant
+from hookwright._core.model import MALFORMED, Model, malformed
+from hookwright._generated.values import instant, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from typing import TypedDict, Unpack
 
     from hookwright._generated.models.enums import CancelReason, DeliveryStatus, FailureReason
 
+    class _Changes(TypedDict, total=False):
+        id: str
+        message_id: str
+        app_slug: str
+        endpoint_id: str
+        endpoint_url: str
+        event_name: str
+        status: DeliveryStatus | str
+        cancel_reason: CancelReason | str | None
+        attempt_count: int
+        max_attempts: int
+        next_attempt_at: datetime | None
+        last_status_code: int | None
+        last_failure_reason: FailureReason | str | None
+        latency_ms: int | None
+        created_at: datetime
+        completed_at: datetime | None
+        replay_of: str | None
+        ordering_key: str | None
+        sequence: int | None
+        extra: dict[str, Any]
 
-@define(kw_only=True)
-class Delivery:
+
+@define(kw_only=True, repr=False)
+class Delivery(Model):
     """One message to one endpoint."""
 
     id: str
-    """The delivery's id."""
+    """The delivery's id. Pattern: `^del_[0-9A-HJKMNP-TV-Z]{26}$`."""
     message_id: str
     """The message; equals the header `webhook-id`."""
     app_slug: str
-    """The app."""
+    """The app. Pattern: `^(_system|[a-z0-9][a-z0-9-]{0,62})$`."""
     endpoint_id: str
     """The endpoint."""
     endpoint_url: str
     """The endpoint's present URL."""
     event_name: str
-    """Dotted words of letters, digits and underscores, e.g. `invoice.paid`. 1 to 128 characters."""
+    """Dotted words of letters, digits and underscores, e.g. `invoice.paid`. 1 to 128 characters.
+    Pattern: `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+    """
     status: DeliveryStatus | str
     """* `pending`: waits for its first or next attempt. * `sending`: an attempt is under way. *
       `held`: waits while its endpoint is disabled; kept, not lost. * `delivered`: the endpoint
@@ -38,7 +64,7 @@ class Delivery:
       were used. * `cancelled`: see `cancel_reason`.
     """
     cancel_reason: CancelReason | str | None
-    """Why it was cancelled."""
+    """Why it was cancelled; while it is `sending`, why no other attempt will follow."""
     attempt_count: int
     """How many attempts were made. At least 0."""
     max_attempts: int
@@ -47,7 +73,9 @@ class Delivery:
     At least 1.
     """
     next_attempt_at: datetime | None
-    """When the next attempt is due; null when none is planned."""
+    """When the next attempt is due; null when none is planned, as while an earlier delivery with
+    the same `ordering_key` has not ended.
+    """
     last_status_code: int | None
     """The status of the last answer."""
     last_failure_reason: FailureReason | str | None
@@ -58,33 +86,80 @@ class Delivery:
     """When it was accepted."""
     completed_at: datetime | None
     """When it ended as delivered, failed, dead_letter or cancelled."""
+    replay_of: str | None
+    """The delivery that this one is a replay of."""
+    ordering_key: str | None
+    """The message's key; null without an order, as of a replay."""
+    sequence: int | None
+    """Its place among the deliveries to this endpoint with this key: one more than that of the one
+    accepted before it; it may begin again at 1 once that one is erased by retention. Null without
+    an order. At least 1.
+    """
     extra: dict[str, Any] = field(factory=dict[str, Any], repr=False)
     """Members that this version does not know; kept, and sent back by `to_dict`."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From parsed JSON. KeyError, TypeError or ValueError when it is malformed."""
-        rest = dict(data)
-        pop: Callable[..., Any] = rest.pop
-        return cls(
-            id=pop("id"),
-            message_id=pop("message_id"),
-            app_slug=pop("app_slug"),
-            endpoint_id=pop("endpoint_id"),
-            endpoint_url=pop("endpoint_url"),
-            event_name=pop("event_name"),
-            status=pop("status"),
-            cancel_reason=pop("cancel_reason"),
-            attempt_count=pop("attempt_count"),
-            max_attempts=pop("max_attempts"),
-            next_attempt_at=None if (value := pop("next_attempt_at")) is None else instant(value),
-            last_status_code=pop("last_status_code"),
-            last_failure_reason=pop("last_failure_reason"),
-            latency_ms=pop("latency_ms"),
-            created_at=instant(pop("created_at")),
-            completed_at=None if (value := pop("completed_at")) is None else instant(value),
-            extra=rest,
-        )
+        """From parsed JSON. UsageError when it is malformed."""
+        try:
+            rest = dict(data)
+            pop: Callable[..., Any] = rest.pop
+            return cls(
+                id=value if type(value := pop("id")) is str else scalar("id", value, (str,)),
+                message_id=value
+                if type(value := pop("message_id")) is str
+                else scalar("message_id", value, (str,)),
+                app_slug=value
+                if type(value := pop("app_slug")) is str
+                else scalar("app_slug", value, (str,)),
+                endpoint_id=value
+                if type(value := pop("endpoint_id")) is str
+                else scalar("endpoint_id", value, (str,)),
+                endpoint_url=value
+                if type(value := pop("endpoint_url")) is str
+                else scalar("endpoint_url", value, (str,)),
+                event_name=value
+                if type(value := pop("event_name")) is str
+                else scalar("event_name", value, (str,)),
+                status=value
+                if type(value := pop("status")) is str
+                else scalar("status", value, (str,)),
+                cancel_reason=value
+                if (value := pop("cancel_reason")) is None or type(value) is str
+                else scalar("cancel_reason", value, (str,)),
+                attempt_count=value
+                if type(value := pop("attempt_count")) is int
+                else scalar("attempt_count", value, (int,)),
+                max_attempts=value
+                if type(value := pop("max_attempts")) is int
+                else scalar("max_attempts", value, (int,)),
+                next_attempt_at=value
+                if (value := pop("next_attempt_at")) is None
+                else instant(value),
+                last_status_code=value
+                if (value := pop("last_status_code")) is None or type(value) is int
+                else scalar("last_status_code", value, (int,)),
+                last_failure_reason=value
+                if (value := pop("last_failure_reason")) is None or type(value) is str
+                else scalar("last_failure_reason", value, (str,)),
+                latency_ms=value
+                if (value := pop("latency_ms")) is None or type(value) is int
+                else scalar("latency_ms", value, (int,)),
+                created_at=instant(pop("created_at")),
+                completed_at=value if (value := pop("completed_at")) is None else instant(value),
+                replay_of=value
+                if (value := pop("replay_of")) is None or type(value) is str
+                else scalar("replay_of", value, (str,)),
+                ordering_key=value
+                if (value := pop("ordering_key")) is None or type(value) is str
+                else scalar("ordering_key", value, (str,)),
+                sequence=value
+                if (value := pop("sequence")) is None or type(value) is int
+                else scalar("sequence", value, (int,)),
+                extra=rest,
+            )
+        except MALFORMED as error:
+            raise malformed(cls, data, error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; fields that are UNSET are left out."""
@@ -106,6 +181,13 @@ class Delivery:
             "latency_ms": self.latency_ms,
             "created_at": self.created_at,
             "completed_at": self.completed_at,
+            "replay_of": self.replay_of,
+            "ordering_key": self.ordering_key,
+            "sequence": self.sequence,
         }
         converted: dict[str, Any] = json_value(members)
         return converted
+
+    def evolve(self, **changes: Unpack[_Changes]) -> Self:
+        """A copy with some fields changed; the others are shared, not copied."""
+        return self._evolved(changes)

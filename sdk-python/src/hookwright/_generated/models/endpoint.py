@@ -6,26 +6,53 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define, field
 
 from hookwright._core.call import json_value
+from hookwright._core.model import MALFORMED, Model, malformed
 from hookwright._generated.models.endpoint_health import EndpointHealth
+from hookwright._generated.models.endpoint_rate_limit import EndpointRateLimit
 from hookwright._generated.models.endpoint_signing import EndpointSigning
 from hookwright._generated.models.retry_policy import RetryPolicy
-from hookwright._generated.values import instant
+from hookwright._generated.models.transformation import Transformation
+from hookwright._generated.values import instant, items, members, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from typing import TypedDict, Unpack
 
     from hookwright._generated.models.enums import DisabledReason
 
+    class _Changes(TypedDict, total=False):
+        id: str
+        app_slug: str
+        url: str
+        description: str | None
+        events: list[str]
+        headers: dict[str, str]
+        metadata: dict[str, Any]
+        active: bool
+        timeout_seconds: int
+        retry_policy: RetryPolicy | None
+        max_concurrency: int
+        rate_limit: EndpointRateLimit | None
+        signing: EndpointSigning
+        health: EndpointHealth
+        disabled_at: datetime | None
+        disabled_reason: DisabledReason | str | None
+        created_at: datetime
+        updated_at: datetime
+        filter_rules: dict[str, Any] | None
+        transformation: Transformation | None
+        extra: dict[str, Any]
 
-@define(kw_only=True)
-class Endpoint:
+
+@define(kw_only=True, repr=False)
+class Endpoint(Model):
     """Where an app's events go."""
 
     id: str
-    """The endpoint's id."""
+    """The endpoint's id. Pattern: `^ep_[0-9A-HJKMNP-TV-Z]{26}$`."""
     app_slug: str
-    """The app it belongs to."""
+    """The app it belongs to. Pattern: `^(_system|[a-z0-9][a-z0-9-]{0,62})$`."""
     url: str
     """Where deliveries are posted: an absolute https URL (http only where the server's settings
     allow it) whose host is public. Otherwise 422 `url_not_allowed`. 1 to 2048 characters.
@@ -33,7 +60,7 @@ class Endpoint:
     description: str | None
     """For people. At most 500 characters."""
     events: list[str]
-    """Which events it receives. 1 to 100 items."""
+    """Which events it receives. 1 to 100 items. No item twice."""
     headers: dict[str, str]
     """Your own headers; every value reads `***`."""
     metadata: dict[str, Any]
@@ -48,9 +75,11 @@ class Endpoint:
     """The endpoint's own retry policy; null: the app's."""
     max_concurrency: int
     """How many deliveries are sent to it at the same time, at most. 1 to 1000."""
+    rate_limit: EndpointRateLimit | None
+    """How many attempts are made in a time, at most; null: no such limit."""
     signing: EndpointSigning
-    """How deliveries to this endpoint are signed. Switching the source keeps both secrets signing
-    for 24 hours.
+    """How deliveries to this endpoint are signed. Switching the source or the scheme keeps the
+    secrets of before signing for 24 hours.
     """
     health: EndpointHealth
     """How the endpoint's deliveries have gone."""
@@ -62,36 +91,64 @@ class Endpoint:
     """When it was created."""
     updated_at: datetime
     """When it was last changed."""
+    filter_rules: dict[str, Any] | None
+    """Which of the subscribed events it receives, judged when an event is published; null: all."""
+    transformation: Transformation | None
+    """What it receives instead of the payload; null: the payload, byte for byte."""
     extra: dict[str, Any] = field(factory=dict[str, Any], repr=False)
     """Members that this version does not know; kept, and sent back by `to_dict`."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From parsed JSON. KeyError, TypeError or ValueError when it is malformed."""
-        rest = dict(data)
-        pop: Callable[..., Any] = rest.pop
-        return cls(
-            id=pop("id"),
-            app_slug=pop("app_slug"),
-            url=pop("url"),
-            description=pop("description"),
-            events=pop("events"),
-            headers=pop("headers"),
-            metadata=pop("metadata"),
-            active=pop("active"),
-            timeout_seconds=pop("timeout_seconds"),
-            retry_policy=None
-            if (value := pop("retry_policy")) is None
-            else RetryPolicy.from_dict(value),
-            max_concurrency=pop("max_concurrency"),
-            signing=EndpointSigning.from_dict(pop("signing")),
-            health=EndpointHealth.from_dict(pop("health")),
-            disabled_at=None if (value := pop("disabled_at")) is None else instant(value),
-            disabled_reason=pop("disabled_reason"),
-            created_at=instant(pop("created_at")),
-            updated_at=instant(pop("updated_at")),
-            extra=rest,
-        )
+        """From parsed JSON. UsageError when it is malformed."""
+        try:
+            rest = dict(data)
+            pop: Callable[..., Any] = rest.pop
+            return cls(
+                id=value if type(value := pop("id")) is str else scalar("id", value, (str,)),
+                app_slug=value
+                if type(value := pop("app_slug")) is str
+                else scalar("app_slug", value, (str,)),
+                url=value if type(value := pop("url")) is str else scalar("url", value, (str,)),
+                description=value
+                if (value := pop("description")) is None or type(value) is str
+                else scalar("description", value, (str,)),
+                events=items("events", pop("events"), (str,)),
+                headers=members("headers", pop("headers"), (str,)),
+                metadata=members("metadata", pop("metadata"), ()),
+                active=value
+                if type(value := pop("active")) is bool
+                else scalar("active", value, (bool,)),
+                timeout_seconds=value
+                if type(value := pop("timeout_seconds")) is int
+                else scalar("timeout_seconds", value, (int,)),
+                retry_policy=value
+                if (value := pop("retry_policy")) is None
+                else RetryPolicy.from_dict(value),
+                max_concurrency=value
+                if type(value := pop("max_concurrency")) is int
+                else scalar("max_concurrency", value, (int,)),
+                rate_limit=value
+                if (value := pop("rate_limit")) is None
+                else EndpointRateLimit.from_dict(value),
+                signing=EndpointSigning.from_dict(pop("signing")),
+                health=EndpointHealth.from_dict(pop("health")),
+                disabled_at=value if (value := pop("disabled_at")) is None else instant(value),
+                disabled_reason=value
+                if (value := pop("disabled_reason")) is None or type(value) is str
+                else scalar("disabled_reason", value, (str,)),
+                created_at=instant(pop("created_at")),
+                updated_at=instant(pop("updated_at")),
+                filter_rules=value
+                if (value := pop("filter_rules")) is None
+                else members("filter_rules", value, ()),
+                transformation=value
+                if (value := pop("transformation")) is None
+                else Transformation.from_dict(value),
+                extra=rest,
+            )
+        except MALFORMED as error:
+            raise malformed(cls, data, error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; fields that are UNSET are left out."""
@@ -108,12 +165,19 @@ class Endpoint:
             "timeout_seconds": self.timeout_seconds,
             "retry_policy": self.retry_policy,
             "max_concurrency": self.max_concurrency,
+            "rate_limit": self.rate_limit,
             "signing": self.signing,
             "health": self.health,
             "disabled_at": self.disabled_at,
             "disabled_reason": self.disabled_reason,
             "created_at": self.created_at,
             "updated_at": self.updated_at,
+            "filter_rules": self.filter_rules,
+            "transformation": self.transformation,
         }
         converted: dict[str, Any] = json_value(members)
         return converted
+
+    def evolve(self, **changes: Unpack[_Changes]) -> Self:
+        """A copy with some fields changed; the others are shared, not copied."""
+        return self._evolved(changes)

@@ -6,17 +6,27 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define, field
 
 from hookwright._core.call import json_value
-from hookwright._generated.values import instant
+from hookwright._core.model import MALFORMED, Model, malformed
+from hookwright._generated.values import instant, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from typing import TypedDict, Unpack
 
     from hookwright._generated.models.enums import HealthState
 
+    class _Changes(TypedDict, total=False):
+        state: HealthState | str
+        consecutive_failures: int
+        first_failure_at: datetime | None
+        last_success_at: datetime | None
+        last_failure_at: datetime | None
+        extra: dict[str, Any]
 
-@define(kw_only=True)
-class EndpointHealth:
+
+@define(kw_only=True, repr=False)
+class EndpointHealth(Model):
     """How the endpoint's deliveries have gone."""
 
     state: HealthState | str
@@ -36,17 +46,30 @@ class EndpointHealth:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From parsed JSON. KeyError, TypeError or ValueError when it is malformed."""
-        rest = dict(data)
-        pop: Callable[..., Any] = rest.pop
-        return cls(
-            state=pop("state"),
-            consecutive_failures=pop("consecutive_failures"),
-            first_failure_at=None if (value := pop("first_failure_at")) is None else instant(value),
-            last_success_at=None if (value := pop("last_success_at")) is None else instant(value),
-            last_failure_at=None if (value := pop("last_failure_at")) is None else instant(value),
-            extra=rest,
-        )
+        """From parsed JSON. UsageError when it is malformed."""
+        try:
+            rest = dict(data)
+            pop: Callable[..., Any] = rest.pop
+            return cls(
+                state=value
+                if type(value := pop("state")) is str
+                else scalar("state", value, (str,)),
+                consecutive_failures=value
+                if type(value := pop("consecutive_failures")) is int
+                else scalar("consecutive_failures", value, (int,)),
+                first_failure_at=value
+                if (value := pop("first_failure_at")) is None
+                else instant(value),
+                last_success_at=value
+                if (value := pop("last_success_at")) is None
+                else instant(value),
+                last_failure_at=value
+                if (value := pop("last_failure_at")) is None
+                else instant(value),
+                extra=rest,
+            )
+        except MALFORMED as error:
+            raise malformed(cls, data, error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; fields that are UNSET are left out."""
@@ -60,3 +83,7 @@ class EndpointHealth:
         }
         converted: dict[str, Any] = json_value(members)
         return converted
+
+    def evolve(self, **changes: Unpack[_Changes]) -> Self:
+        """A copy with some fields changed; the others are shared, not copied."""
+        return self._evolved(changes)

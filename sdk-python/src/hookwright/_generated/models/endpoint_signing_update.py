@@ -5,38 +5,67 @@ from typing import TYPE_CHECKING, Any, Self
 
 from attrs import define, field
 
-from hookwright._core.call import json_value
+from hookwright._core.call import UNSET, json_value
+from hookwright._core.model import MALFORMED, Model, malformed
+from hookwright._generated.values import scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TypedDict, Unpack
 
-    from hookwright._generated.models.enums import SigningSource
+    from hookwright._core.call import Unset
+    from hookwright._generated.models.enums import SigningScheme, SigningSource
+
+    class _Changes(TypedDict, total=False):
+        source: SigningSource | str | Unset
+        scheme: SigningScheme | str | Unset
+        extra: dict[str, Any]
 
 
-@define(kw_only=True)
-class EndpointSigningUpdate:
-    """Whose secret signs from now on."""
+@define(kw_only=True, repr=False)
+class EndpointSigningUpdate(Model):
+    """Whose secret signs from now on, and by which scheme; what is absent stays. Who has no secret
+    of that scheme yet gets a random one, which only a rotation shows.
+    """
 
-    source: SigningSource | str
+    source: SigningSource | str | Unset = UNSET
     """Whose secret signs: the endpoint's own or its app's."""
+    scheme: SigningScheme | str | Unset = UNSET
+    """The scheme of Standard Webhooks: `v1` is HMAC-SHA256 with a secret that both sides know
+    (`whsec_…`), `v1a` is ed25519: the private key (`whsk_…`) signs, and the receiver needs the
+    public one alone (`whpk_…`, see `endpoints.get_secret_public_key`).
+    """
     extra: dict[str, Any] = field(factory=dict[str, Any], repr=False)
     """Members that this version does not know; kept, and sent back by `to_dict`."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From parsed JSON. KeyError, TypeError or ValueError when it is malformed."""
-        rest = dict(data)
-        pop: Callable[..., Any] = rest.pop
-        return cls(
-            source=pop("source"),
-            extra=rest,
-        )
+        """From parsed JSON. UsageError when it is malformed."""
+        try:
+            rest = dict(data)
+            pop: Callable[..., Any] = rest.pop
+            return cls(
+                source=value
+                if (value := pop("source", UNSET)) is UNSET or type(value) is str
+                else scalar("source", value, (str,)),
+                scheme=value
+                if (value := pop("scheme", UNSET)) is UNSET or type(value) is str
+                else scalar("scheme", value, (str,)),
+                extra=rest,
+            )
+        except MALFORMED as error:
+            raise malformed(cls, data, error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; fields that are UNSET are left out."""
         members: dict[str, Any] = {
             **self.extra,
             "source": self.source,
+            "scheme": self.scheme,
         }
         converted: dict[str, Any] = json_value(members)
         return converted
+
+    def evolve(self, **changes: Unpack[_Changes]) -> Self:
+        """A copy with some fields changed; the others are shared, not copied."""
+        return self._evolved(changes)

@@ -6,16 +6,29 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define, field
 
 from hookwright._core.call import json_value
+from hookwright._core.model import MALFORMED, Model, malformed
 from hookwright._generated.models.sent_request import SentRequest
+from hookwright._generated.values import scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TypedDict, Unpack
 
     from hookwright._generated.models.enums import FailureReason
 
+    class _Changes(TypedDict, total=False):
+        success: bool
+        status_code: int | None
+        latency_ms: int | None
+        response_body: str | None
+        response_body_truncated: bool
+        failure_reason: FailureReason | str | None
+        request: SentRequest | None
+        extra: dict[str, Any]
 
-@define(kw_only=True)
-class EndpointTestResult:
+
+@define(kw_only=True, repr=False)
+class EndpointTestResult(Model):
     """What came of the test."""
 
     success: bool
@@ -32,26 +45,43 @@ class EndpointTestResult:
     """Whether the answer's body was longer."""
     failure_reason: FailureReason | str | None
     """Why it failed."""
-    request: SentRequest
-    """The request that was sent."""
+    request: SentRequest | None
+    """The request that was sent; null after `transformation_error`, when nothing was."""
     extra: dict[str, Any] = field(factory=dict[str, Any], repr=False)
     """Members that this version does not know; kept, and sent back by `to_dict`."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From parsed JSON. KeyError, TypeError or ValueError when it is malformed."""
-        rest = dict(data)
-        pop: Callable[..., Any] = rest.pop
-        return cls(
-            success=pop("success"),
-            status_code=pop("status_code"),
-            latency_ms=pop("latency_ms"),
-            response_body=pop("response_body"),
-            response_body_truncated=pop("response_body_truncated"),
-            failure_reason=pop("failure_reason"),
-            request=SentRequest.from_dict(pop("request")),
-            extra=rest,
-        )
+        """From parsed JSON. UsageError when it is malformed."""
+        try:
+            rest = dict(data)
+            pop: Callable[..., Any] = rest.pop
+            return cls(
+                success=value
+                if type(value := pop("success")) is bool
+                else scalar("success", value, (bool,)),
+                status_code=value
+                if (value := pop("status_code")) is None or type(value) is int
+                else scalar("status_code", value, (int,)),
+                latency_ms=value
+                if (value := pop("latency_ms")) is None or type(value) is int
+                else scalar("latency_ms", value, (int,)),
+                response_body=value
+                if (value := pop("response_body")) is None or type(value) is str
+                else scalar("response_body", value, (str,)),
+                response_body_truncated=value
+                if type(value := pop("response_body_truncated")) is bool
+                else scalar("response_body_truncated", value, (bool,)),
+                failure_reason=value
+                if (value := pop("failure_reason")) is None or type(value) is str
+                else scalar("failure_reason", value, (str,)),
+                request=value
+                if (value := pop("request")) is None
+                else SentRequest.from_dict(value),
+                extra=rest,
+            )
+        except MALFORMED as error:
+            raise malformed(cls, data, error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; fields that are UNSET are left out."""
@@ -67,3 +97,7 @@ class EndpointTestResult:
         }
         converted: dict[str, Any] = json_value(members)
         return converted
+
+    def evolve(self, **changes: Unpack[_Changes]) -> Self:
+        """A copy with some fields changed; the others are shared, not copied."""
+        return self._evolved(changes)

@@ -6,36 +6,65 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define, field
 
 from hookwright._core.call import json_value
+from hookwright._core.model import MALFORMED, Model, malformed
 from hookwright._generated.models.delivery import Delivery
-from hookwright._generated.values import instant
+from hookwright._generated.values import instant, items, members, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from typing import TypedDict, Unpack
+
+    class _Changes(TypedDict, total=False):
+        id: str
+        app_slug: str
+        event_name: str
+        event_id: str | None
+        endpoint_count: int
+        filtered_count: int
+        created_at: datetime
+        tags: list[str]
+        deliver_at: datetime | None
+        expires_at: datetime | None
+        expunged_at: datetime | None
+        ordering_key: str | None
+        payload: dict[str, Any] | None
+        deliveries: list[Delivery]
+        extra: dict[str, Any]
 
 
-@define(kw_only=True)
-class MessageDetail:
+@define(kw_only=True, repr=False)
+class MessageDetail(Model):
     """A message with its payload and its deliveries."""
 
     id: str
-    """The message's id."""
+    """The message's id. Pattern: `^msg_[0-9A-HJKMNP-TV-Z]{26}$`."""
     app_slug: str
-    """The app it was published to."""
+    """The app it was published to. Pattern: `^(_system|[a-z0-9][a-z0-9-]{0,62})$`."""
     event_name: str
-    """Dotted words of letters, digits and underscores, e.g. `invoice.paid`. 1 to 128 characters."""
+    """Dotted words of letters, digits and underscores, e.g. `invoice.paid`. 1 to 128 characters.
+    Pattern: `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+    """
     event_id: str | None
     """Your own correlation id."""
     endpoint_count: int
     """How many endpoints it goes to. At least 0."""
     filtered_count: int
-    """How many endpoints did not subscribe to it. At least 0."""
+    """How many endpoints did not subscribe to it, or filtered it out. At least 0."""
     created_at: datetime
     """When it was accepted."""
-    payload: dict[str, Any]
-    """The event's data: any JSON object of at most 256 KiB. It is delivered byte for byte as it was
-    received: number precision, key order and escapes survive.
-    """
+    tags: list[str]
+    """Its labels, as they were given."""
+    deliver_at: datetime | None
+    """Before this instant nothing was to be sent."""
+    expires_at: datetime | None
+    """From this instant on no attempt begins."""
+    expunged_at: datetime | None
+    """When its payload was erased."""
+    ordering_key: str | None
+    """Its deliveries wait for those of earlier events with this key; null without an order."""
+    payload: dict[str, Any] | None
+    """The event's data as it was received; null once it was erased."""
     deliveries: list[Delivery]
     """Its newest 100 deliveries; `deliveries.list` with `message_id` pages through all."""
     extra: dict[str, Any] = field(factory=dict[str, Any], repr=False)
@@ -43,21 +72,45 @@ class MessageDetail:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From parsed JSON. KeyError, TypeError or ValueError when it is malformed."""
-        rest = dict(data)
-        pop: Callable[..., Any] = rest.pop
-        return cls(
-            id=pop("id"),
-            app_slug=pop("app_slug"),
-            event_name=pop("event_name"),
-            event_id=pop("event_id"),
-            endpoint_count=pop("endpoint_count"),
-            filtered_count=pop("filtered_count"),
-            created_at=instant(pop("created_at")),
-            payload=pop("payload"),
-            deliveries=[Delivery.from_dict(each) for each in pop("deliveries")],
-            extra=rest,
-        )
+        """From parsed JSON. UsageError when it is malformed."""
+        try:
+            rest = dict(data)
+            pop: Callable[..., Any] = rest.pop
+            return cls(
+                id=value if type(value := pop("id")) is str else scalar("id", value, (str,)),
+                app_slug=value
+                if type(value := pop("app_slug")) is str
+                else scalar("app_slug", value, (str,)),
+                event_name=value
+                if type(value := pop("event_name")) is str
+                else scalar("event_name", value, (str,)),
+                event_id=value
+                if (value := pop("event_id")) is None or type(value) is str
+                else scalar("event_id", value, (str,)),
+                endpoint_count=value
+                if type(value := pop("endpoint_count")) is int
+                else scalar("endpoint_count", value, (int,)),
+                filtered_count=value
+                if type(value := pop("filtered_count")) is int
+                else scalar("filtered_count", value, (int,)),
+                created_at=instant(pop("created_at")),
+                tags=items("tags", pop("tags"), (str,)),
+                deliver_at=value if (value := pop("deliver_at")) is None else instant(value),
+                expires_at=value if (value := pop("expires_at")) is None else instant(value),
+                expunged_at=value if (value := pop("expunged_at")) is None else instant(value),
+                ordering_key=value
+                if (value := pop("ordering_key")) is None or type(value) is str
+                else scalar("ordering_key", value, (str,)),
+                payload=value
+                if (value := pop("payload")) is None
+                else members("payload", value, ()),
+                deliveries=[
+                    Delivery.from_dict(each) for each in items("deliveries", pop("deliveries"), ())
+                ],
+                extra=rest,
+            )
+        except MALFORMED as error:
+            raise malformed(cls, data, error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; fields that are UNSET are left out."""
@@ -70,8 +123,17 @@ class MessageDetail:
             "endpoint_count": self.endpoint_count,
             "filtered_count": self.filtered_count,
             "created_at": self.created_at,
+            "tags": self.tags,
+            "deliver_at": self.deliver_at,
+            "expires_at": self.expires_at,
+            "expunged_at": self.expunged_at,
+            "ordering_key": self.ordering_key,
             "payload": self.payload,
             "deliveries": self.deliveries,
         }
         converted: dict[str, Any] = json_value(members)
         return converted
+
+    def evolve(self, **changes: Unpack[_Changes]) -> Self:
+        """A copy with some fields changed; the others are shared, not copied."""
+        return self._evolved(changes)

@@ -6,16 +6,27 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define, field
 
 from hookwright._core.call import UNSET, json_value
+from hookwright._core.model import MALFORMED, Model, malformed
+from hookwright._generated.values import items, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TypedDict, Unpack
 
     from hookwright._core.call import Unset
     from hookwright._generated.models.enums import RetryPreset
 
+    class _Changes(TypedDict, total=False):
+        preset: RetryPreset | str | Unset
+        delays_seconds: list[float] | Unset
+        max_attempts: int | Unset
+        jitter: float | Unset
+        retry_client_errors: bool | Unset
+        extra: dict[str, Any]
 
-@define(kw_only=True)
-class RetryPolicy:
+
+@define(kw_only=True, repr=False)
+class RetryPolicy(Model):
     """When and how often a failed attempt is repeated. Give `preset` or `delays_seconds`, not both;
     neither means the preset `default`. Precedence: endpoint, then app, then `default`.
     """
@@ -47,17 +58,44 @@ class RetryPolicy:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From parsed JSON. KeyError, TypeError or ValueError when it is malformed."""
-        rest = dict(data)
-        pop: Callable[..., Any] = rest.pop
-        return cls(
-            preset=pop("preset", UNSET),
-            delays_seconds=pop("delays_seconds", UNSET),
-            max_attempts=pop("max_attempts", UNSET),
-            jitter=pop("jitter", UNSET),
-            retry_client_errors=pop("retry_client_errors", UNSET),
-            extra=rest,
-        )
+        """From parsed JSON. UsageError when it is malformed."""
+        try:
+            rest = dict(data)
+            pop: Callable[..., Any] = rest.pop
+            return cls(
+                preset=value
+                if (value := pop("preset", UNSET)) is UNSET or type(value) is str
+                else scalar("preset", value, (str,)),
+                delays_seconds=value
+                if (value := pop("delays_seconds", UNSET)) is UNSET
+                else items(
+                    "delays_seconds",
+                    value,
+                    (
+                        float,
+                        int,
+                    ),
+                ),
+                max_attempts=value
+                if (value := pop("max_attempts", UNSET)) is UNSET or type(value) is int
+                else scalar("max_attempts", value, (int,)),
+                jitter=value
+                if (value := pop("jitter", UNSET)) is UNSET or type(value) is float
+                else scalar(
+                    "jitter",
+                    value,
+                    (
+                        float,
+                        int,
+                    ),
+                ),
+                retry_client_errors=value
+                if (value := pop("retry_client_errors", UNSET)) is UNSET or type(value) is bool
+                else scalar("retry_client_errors", value, (bool,)),
+                extra=rest,
+            )
+        except MALFORMED as error:
+            raise malformed(cls, data, error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; fields that are UNSET are left out."""
@@ -71,3 +109,7 @@ class RetryPolicy:
         }
         converted: dict[str, Any] = json_value(members)
         return converted
+
+    def evolve(self, **changes: Unpack[_Changes]) -> Self:
+        """A copy with some fields changed; the others are shared, not copied."""
+        return self._evolved(changes)

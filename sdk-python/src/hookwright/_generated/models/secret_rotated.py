@@ -6,15 +6,22 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define, field
 
 from hookwright._core.call import json_value
-from hookwright._generated.values import instant
+from hookwright._core.model import MALFORMED, Model, malformed
+from hookwright._generated.values import instant, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from typing import TypedDict, Unpack
+
+    class _Changes(TypedDict, total=False):
+        signing_secret: str
+        previous_valid_until: datetime | None
+        extra: dict[str, Any]
 
 
-@define(kw_only=True)
-class SecretRotated:
+@define(kw_only=True, repr=False)
+class SecretRotated(Model):
     """The new secret, shown once."""
 
     signing_secret: str = field(repr=False)
@@ -26,16 +33,21 @@ class SecretRotated:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From parsed JSON. KeyError, TypeError or ValueError when it is malformed."""
-        rest = dict(data)
-        pop: Callable[..., Any] = rest.pop
-        return cls(
-            signing_secret=pop("signing_secret"),
-            previous_valid_until=None
-            if (value := pop("previous_valid_until")) is None
-            else instant(value),
-            extra=rest,
-        )
+        """From parsed JSON. UsageError when it is malformed."""
+        try:
+            rest = dict(data)
+            pop: Callable[..., Any] = rest.pop
+            return cls(
+                signing_secret=value
+                if type(value := pop("signing_secret")) is str
+                else scalar("signing_secret", value, (str,)),
+                previous_valid_until=value
+                if (value := pop("previous_valid_until")) is None
+                else instant(value),
+                extra=rest,
+            )
+        except MALFORMED as error:
+            raise malformed(cls, data, error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; fields that are UNSET are left out."""
@@ -46,3 +58,7 @@ class SecretRotated:
         }
         converted: dict[str, Any] = json_value(members)
         return converted
+
+    def evolve(self, **changes: Unpack[_Changes]) -> Self:
+        """A copy with some fields changed; the others are shared, not copied."""
+        return self._evolved(changes)

@@ -6,13 +6,22 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define, field
 
 from hookwright._core.call import json_value
+from hookwright._core.model import MALFORMED, Model, malformed
+from hookwright._generated.values import members, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TypedDict, Unpack
+
+    class _Changes(TypedDict, total=False):
+        url: str
+        headers: dict[str, str]
+        body: str
+        extra: dict[str, Any]
 
 
-@define(kw_only=True)
-class SentRequest:
+@define(kw_only=True, repr=False)
+class SentRequest(Model):
     """The request that was sent."""
 
     url: str
@@ -26,15 +35,18 @@ class SentRequest:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From parsed JSON. KeyError, TypeError or ValueError when it is malformed."""
-        rest = dict(data)
-        pop: Callable[..., Any] = rest.pop
-        return cls(
-            url=pop("url"),
-            headers=pop("headers"),
-            body=pop("body"),
-            extra=rest,
-        )
+        """From parsed JSON. UsageError when it is malformed."""
+        try:
+            rest = dict(data)
+            pop: Callable[..., Any] = rest.pop
+            return cls(
+                url=value if type(value := pop("url")) is str else scalar("url", value, (str,)),
+                headers=members("headers", pop("headers"), (str,)),
+                body=value if type(value := pop("body")) is str else scalar("body", value, (str,)),
+                extra=rest,
+            )
+        except MALFORMED as error:
+            raise malformed(cls, data, error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; fields that are UNSET are left out."""
@@ -46,3 +58,7 @@ class SentRequest:
         }
         converted: dict[str, Any] = json_value(members)
         return converted
+
+    def evolve(self, **changes: Unpack[_Changes]) -> Self:
+        """A copy with some fields changed; the others are shared, not copied."""
+        return self._evolved(changes)

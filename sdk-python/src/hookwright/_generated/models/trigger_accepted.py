@@ -6,41 +6,75 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define, field
 
 from hookwright._core.call import json_value
+from hookwright._core.model import MALFORMED, Model, malformed
+from hookwright._generated.values import items, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TypedDict, Unpack
+
+    class _Changes(TypedDict, total=False):
+        message_id: str
+        event_name: str
+        delivery_ids: list[str]
+        endpoint_count: int
+        filtered_count: int
+        dry_run: bool
+        extra: dict[str, Any]
 
 
-@define(kw_only=True)
-class TriggerAccepted:
+@define(kw_only=True, repr=False)
+class TriggerAccepted(Model):
     """The event is stored with all of its deliveries."""
 
     message_id: str
-    """Equals the header `webhook-id` of every delivery."""
+    """Equals the header `webhook-id` of every delivery. In a dry run it names nothing. Pattern:
+    `^msg_[0-9A-HJKMNP-TV-Z]{26}$`.
+    """
     event_name: str
-    """Dotted words of letters, digits and underscores, e.g. `invoice.paid`. 1 to 128 characters."""
+    """Dotted words of letters, digits and underscores, e.g. `invoice.paid`. 1 to 128 characters.
+    Pattern: `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+    """
     delivery_ids: list[str]
-    """One delivery for each matching endpoint."""
+    """One delivery for each matching endpoint; none in a dry run."""
     endpoint_count: int
     """How many endpoints it goes to. At least 0."""
     filtered_count: int
-    """How many endpoints of the app (or of `endpoint_ids`) did not subscribe to it. At least 0."""
+    """How many endpoints of the app (or of `endpoint_ids`) did not subscribe to it, or filtered it
+    out. At least 0.
+    """
+    dry_run: bool
+    """Whether nothing was written, because the request asked for that."""
     extra: dict[str, Any] = field(factory=dict[str, Any], repr=False)
     """Members that this version does not know; kept, and sent back by `to_dict`."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From parsed JSON. KeyError, TypeError or ValueError when it is malformed."""
-        rest = dict(data)
-        pop: Callable[..., Any] = rest.pop
-        return cls(
-            message_id=pop("message_id"),
-            event_name=pop("event_name"),
-            delivery_ids=pop("delivery_ids"),
-            endpoint_count=pop("endpoint_count"),
-            filtered_count=pop("filtered_count"),
-            extra=rest,
-        )
+        """From parsed JSON. UsageError when it is malformed."""
+        try:
+            rest = dict(data)
+            pop: Callable[..., Any] = rest.pop
+            return cls(
+                message_id=value
+                if type(value := pop("message_id")) is str
+                else scalar("message_id", value, (str,)),
+                event_name=value
+                if type(value := pop("event_name")) is str
+                else scalar("event_name", value, (str,)),
+                delivery_ids=items("delivery_ids", pop("delivery_ids"), (str,)),
+                endpoint_count=value
+                if type(value := pop("endpoint_count")) is int
+                else scalar("endpoint_count", value, (int,)),
+                filtered_count=value
+                if type(value := pop("filtered_count")) is int
+                else scalar("filtered_count", value, (int,)),
+                dry_run=value
+                if type(value := pop("dry_run")) is bool
+                else scalar("dry_run", value, (bool,)),
+                extra=rest,
+            )
+        except MALFORMED as error:
+            raise malformed(cls, data, error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; fields that are UNSET are left out."""
@@ -51,6 +85,11 @@ class TriggerAccepted:
             "delivery_ids": self.delivery_ids,
             "endpoint_count": self.endpoint_count,
             "filtered_count": self.filtered_count,
+            "dry_run": self.dry_run,
         }
         converted: dict[str, Any] = json_value(members)
         return converted
+
+    def evolve(self, **changes: Unpack[_Changes]) -> Self:
+        """A copy with some fields changed; the others are shared, not copied."""
+        return self._evolved(changes)

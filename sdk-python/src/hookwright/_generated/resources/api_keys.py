@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from hookwright._core.client import AsyncCore, SyncCore
     from hookwright._core.paging import AsyncPager, SyncPage
     from hookwright._generated.models.enums import Environment, Scope
+    from hookwright._generated.raw import (
+        ApiKeysWithRawResponse,
+        AsyncApiKeysWithRawResponse,
+    )
 
 
 class ApiKeys:
@@ -33,6 +37,13 @@ class ApiKeys:
 
     def __init__(self, core: SyncCore) -> None:
         self._core = core
+
+    @property
+    def with_raw_response(self) -> ApiKeysWithRawResponse:
+        """The same methods, with the answers as they came: status, headers, and `parse()`."""
+        from hookwright._generated.raw import ApiKeysWithRawResponse
+
+        return ApiKeysWithRawResponse(ApiKeys(self._core.raw()))
 
     def list(
         self,
@@ -51,8 +62,11 @@ class ApiKeys:
         to an app.
 
         Args:
-            limit: How many rows a page holds. 1 to 100. Default: `20`.
-            cursor: `next_cursor` of the page before. It is opaque, signed and tied to this query. 1
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
                 to 512 characters.
             offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
                 10000.
@@ -63,6 +77,10 @@ class ApiKeys:
 
         Raises:
             APIError: Any failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> for key in client.api_keys.list():
+            ...     print(key.id)
         """
         return self._core.page(
             Call(
@@ -100,8 +118,9 @@ class ApiKeys:
         Args:
             name: For people. 1 to 200 characters.
             environment: Live and test are two sealed environments of one account.
-            scopes: What the key may do. At least 1 item.
-            app_slug: Binds the key to one app of its environment: it sees nothing else.
+            scopes: What the key may do. At least 1 item. No item twice.
+            app_slug: Binds the key to one app of its environment: it sees nothing else. Pattern:
+                `^(_system|[a-z0-9][a-z0-9-]{0,62})$`.
             expires_at: From when on it is refused. It must lie in the future.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
@@ -113,6 +132,12 @@ class ApiKeys:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `unknown_app`, `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> created = client.api_keys.create(
+            ...     name="ci-deployment",
+            ...     scopes=["read", "trigger"],
+            ... )
         """
         return self._core.request(
             Call(
@@ -155,7 +180,7 @@ class ApiKeys:
         `overlap_seconds`. Needs a key that is not bound to an app.
 
         Args:
-            key_id: The key's id. 1 to 64 characters.
+            key_id: The key's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             overlap_seconds: For so long the old text is accepted beside the new one; 0 ends it at
                 once. A second rotation ends the overlap of the first. 0 to 604800. Default: `0`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
@@ -169,6 +194,9 @@ class ApiKeys:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> rotated = client.api_keys.rotate(key_id, overlap_seconds=3600)
         """
         return self._core.request(
             Call(
@@ -204,7 +232,7 @@ class ApiKeys:
         It is refused from the next request on. Needs a key that is not bound to an app.
 
         Args:
-            key_id: The key's id. 1 to 64 characters.
+            key_id: The key's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -212,6 +240,9 @@ class ApiKeys:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> client.api_keys.delete(key_id)
         """
         return self._core.request(
             Call(
@@ -234,6 +265,13 @@ class AsyncApiKeys:
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
 
+    @property
+    def with_raw_response(self) -> AsyncApiKeysWithRawResponse:
+        """The same methods, with the answers as they came: status, headers, and `parse()`."""
+        from hookwright._generated.raw import AsyncApiKeysWithRawResponse
+
+        return AsyncApiKeysWithRawResponse(AsyncApiKeys(self._core.raw()))
+
     def list(
         self,
         *,
@@ -251,8 +289,11 @@ class AsyncApiKeys:
         to an app.
 
         Args:
-            limit: How many rows a page holds. 1 to 100. Default: `20`.
-            cursor: `next_cursor` of the page before. It is opaque, signed and tied to this query. 1
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
                 to 512 characters.
             offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
                 10000.
@@ -263,6 +304,10 @@ class AsyncApiKeys:
 
         Raises:
             APIError: Any failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> async for key in client.api_keys.list():
+            ...     print(key.id)
         """
         return self._core.page(
             Call(
@@ -300,8 +345,9 @@ class AsyncApiKeys:
         Args:
             name: For people. 1 to 200 characters.
             environment: Live and test are two sealed environments of one account.
-            scopes: What the key may do. At least 1 item.
-            app_slug: Binds the key to one app of its environment: it sees nothing else.
+            scopes: What the key may do. At least 1 item. No item twice.
+            app_slug: Binds the key to one app of its environment: it sees nothing else. Pattern:
+                `^(_system|[a-z0-9][a-z0-9-]{0,62})$`.
             expires_at: From when on it is refused. It must lie in the future.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
@@ -313,6 +359,12 @@ class AsyncApiKeys:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `unknown_app`, `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> created = await client.api_keys.create(
+            ...     name="ci-deployment",
+            ...     scopes=["read", "trigger"],
+            ... )
         """
         return await self._core.request(
             Call(
@@ -355,7 +407,7 @@ class AsyncApiKeys:
         `overlap_seconds`. Needs a key that is not bound to an app.
 
         Args:
-            key_id: The key's id. 1 to 64 characters.
+            key_id: The key's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             overlap_seconds: For so long the old text is accepted beside the new one; 0 ends it at
                 once. A second rotation ends the overlap of the first. 0 to 604800. Default: `0`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
@@ -369,6 +421,9 @@ class AsyncApiKeys:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> rotated = await client.api_keys.rotate(key_id, overlap_seconds=3600)
         """
         return await self._core.request(
             Call(
@@ -404,7 +459,7 @@ class AsyncApiKeys:
         It is refused from the next request on. Needs a key that is not bound to an app.
 
         Args:
-            key_id: The key's id. 1 to 64 characters.
+            key_id: The key's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -412,6 +467,9 @@ class AsyncApiKeys:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> await client.api_keys.delete(key_id)
         """
         return await self._core.request(
             Call(

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from hookwright._core.call import Unset
     from hookwright._core.client import AsyncCore, SyncCore
     from hookwright._core.paging import AsyncPager, SyncPage
+    from hookwright._generated.models.enums import EventTypePolicy, SigningScheme
     from hookwright._generated.models.retry_policy import RetryPolicy
+    from hookwright._generated.raw import (
+        AppsWithRawResponse,
+        AsyncAppsWithRawResponse,
+    )
 
 
 class Apps:
@@ -34,6 +39,13 @@ class Apps:
 
     def __init__(self, core: SyncCore) -> None:
         self._core = core
+
+    @property
+    def with_raw_response(self) -> AppsWithRawResponse:
+        """The same methods, with the answers as they came: status, headers, and `parse()`."""
+        from hookwright._generated.raw import AppsWithRawResponse
+
+        return AppsWithRawResponse(Apps(self._core.raw()))
 
     def list(
         self,
@@ -51,8 +63,11 @@ class Apps:
         The apps that the key may see, newest first.
 
         Args:
-            limit: How many rows a page holds. 1 to 100. Default: `20`.
-            cursor: `next_cursor` of the page before. It is opaque, signed and tied to this query. 1
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
                 to 512 characters.
             offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
                 10000.
@@ -63,6 +78,10 @@ class Apps:
 
         Raises:
             APIError: Any failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> for app in client.apps.list():
+            ...     print(app.id)
         """
         return self._core.page(
             Call(
@@ -87,8 +106,10 @@ class Apps:
         description: str | None | Unset = UNSET,
         retry_policy: RetryPolicy | Mapping[str, Any] | None | Unset = UNSET,
         rate_limit_per_second: int | None | Unset = UNSET,
+        retention_days: int | Unset = UNSET,
         metadata: Mapping[str, Any] | Unset = UNSET,
         active: bool | Unset = UNSET,
+        event_type_policy: EventTypePolicy | Unset = UNSET,
         idempotency_key: str | None = None,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
@@ -101,14 +122,22 @@ class Apps:
 
         Args:
             name: For people. 1 to 200 characters.
-            slug: Names the app in every path. Omitted: made from the name.
+            slug: Names the app in every path. Omitted: made from the name. Pattern:
+                `^[a-z0-9][a-z0-9-]{0,62}$`.
             description: For people. At most 500 characters.
             retry_policy: The retry policy of the app's endpoints that have none of their own; null:
                 the preset `default`.
             rate_limit_per_second: How many messages per second the app may publish; null: the
                 account's limit (100 unless set otherwise). 1 to 100000.
+            retention_days: For how many days what is over is kept: deliveries with their attempts
+                from their end on, messages from their acceptance on and at least as long as a
+                delivery of theirs is kept. A delivery that has been held for so long is cancelled
+                (`retention`). 1 to 365. Default: `30`.
             metadata: Any JSON object of your own, at most 8 KiB as JSON text.
             active: Whether the app accepts events. Default: `true`.
+            event_type_policy: Which events the app takes: `open` any name, `registered` only those
+                of its event types that are not archived (else 422 `unknown_event_type`). Under both
+                the schema of an event type judges its payloads. Default: `"open"`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -119,6 +148,14 @@ class Apps:
             ConflictError: `slug_taken`, `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> created = client.apps.create(
+            ...     name="Payments",
+            ...     slug="payments",
+            ...     description="Fires when invoices change.",
+            ...     metadata={"team": "billing"},
+            ... )
         """
         return self._core.request(
             Call(
@@ -133,8 +170,10 @@ class Apps:
                         "description": description,
                         "retry_policy": retry_policy,
                         "rate_limit_per_second": rate_limit_per_second,
+                        "retention_days": retention_days,
                         "metadata": metadata,
                         "active": active,
+                        "event_type_policy": event_type_policy,
                     }
                 ),
                 idempotent=True,
@@ -161,8 +200,8 @@ class Apps:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -170,6 +209,9 @@ class Apps:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> app = client.apps.get("my-app")
         """
         return self._core.request(
             Call(
@@ -191,7 +233,9 @@ class Apps:
         description: str | None | Unset = UNSET,
         retry_policy: RetryPolicy | Mapping[str, Any] | None | Unset = UNSET,
         rate_limit_per_second: int | None | Unset = UNSET,
+        retention_days: int | Unset = UNSET,
         metadata: Mapping[str, Any] | Unset = UNSET,
+        event_type_policy: EventTypePolicy | Unset = UNSET,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
         extra_headers: Mapping[str, str] | None = None,
@@ -202,20 +246,32 @@ class Apps:
         start of your program. `-` is refused here. Needs a key that is not bound to an app.
 
         Args:
-            app_slug: The slug of the app to find or to create.
+            app_slug: The slug of the app to find or to create; `_system` is that of the app to
+                which Hookwright itself publishes, see `webhooks`. Pattern:
+                `^(_system|[a-z0-9][a-z0-9-]{0,62})$`.
             name: For people. Omitted: the slug. 1 to 200 characters.
             description: For people. At most 500 characters.
             retry_policy: The retry policy of the app's endpoints that have none of their own; null:
                 the preset `default`.
             rate_limit_per_second: How many messages per second the app may publish; null: the
                 account's limit (100 unless set otherwise). 1 to 100000.
+            retention_days: For how many days what is over is kept: deliveries with their attempts
+                from their end on, messages from their acceptance on and at least as long as a
+                delivery of theirs is kept. A delivery that has been held for so long is cancelled
+                (`retention`). 1 to 365. Default: `30`.
             metadata: Any JSON object of your own, at most 8 KiB as JSON text.
+            event_type_policy: Which events the app takes: `open` any name, `registered` only those
+                of its event types that are not archived (else 422 `unknown_event_type`). Under both
+                the schema of an event type judges its payloads. Default: `"open"`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
 
         Raises:
             APIError: Any failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> provisioned = client.apps.get_or_create("my-app", name="Payments")
         """
         return self._core.request(
             Call(
@@ -229,7 +285,9 @@ class Apps:
                         "description": description,
                         "retry_policy": retry_policy,
                         "rate_limit_per_second": rate_limit_per_second,
+                        "retention_days": retention_days,
                         "metadata": metadata,
+                        "event_type_policy": event_type_policy,
                     }
                 ),
                 options=CallOptions(
@@ -246,8 +304,10 @@ class Apps:
         description: str | None | Unset = UNSET,
         retry_policy: RetryPolicy | Mapping[str, Any] | None | Unset = UNSET,
         rate_limit_per_second: int | None | Unset = UNSET,
+        retention_days: int | Unset = UNSET,
         metadata: Mapping[str, Any] | Unset = UNSET,
         active: bool | Unset = UNSET,
+        event_type_policy: EventTypePolicy | Unset = UNSET,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
         extra_headers: Mapping[str, str] | None = None,
@@ -259,16 +319,23 @@ class Apps:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             name: For people. 1 to 200 characters.
             description: For people. At most 500 characters.
             retry_policy: The retry policy of the app's endpoints that have none of their own; null:
                 the preset `default`.
             rate_limit_per_second: How many messages per second the app may publish; null: the
                 account's limit (100 unless set otherwise). 1 to 100000.
+            retention_days: For how many days what is over is kept: deliveries with their attempts
+                from their end on, messages from their acceptance on and at least as long as a
+                delivery of theirs is kept. A delivery that has been held for so long is cancelled
+                (`retention`). 1 to 365.
             metadata: Any JSON object of your own, at most 8 KiB as JSON text.
             active: Whether the app accepts events.
+            event_type_policy: Which events the app takes: `open` any name, `registered` only those
+                of its event types that are not archived (else 422 `unknown_event_type`). Under both
+                the schema of an event type judges its payloads.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -276,6 +343,13 @@ class Apps:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> app = client.apps.update(
+            ...     "my-app",
+            ...     description=None,
+            ...     metadata={"team": "payments"},
+            ... )
         """
         return self._core.request(
             Call(
@@ -289,8 +363,10 @@ class Apps:
                         "description": description,
                         "retry_policy": retry_policy,
                         "rate_limit_per_second": rate_limit_per_second,
+                        "retention_days": retention_days,
                         "metadata": metadata,
                         "active": active,
+                        "event_type_policy": event_type_policy,
                     }
                 ),
                 options=CallOptions(
@@ -309,14 +385,14 @@ class Apps:
     ) -> None:
         """Delete an app.
 
-        Deletes the app and its endpoints. Its messages and deliveries stay readable under the app
-        slug `-`; what was pending is cancelled (`endpoint_deleted`). Needs a key that is not bound
-        to an app.
+        Deletes the app and its endpoints, with their secrets. Its messages and deliveries stay
+        readable under the app slug `-`; what was pending is cancelled (`endpoint_deleted`). Needs a
+        key that is not bound to an app.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -324,6 +400,9 @@ class Apps:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> client.apps.delete("my-app")
         """
         return self._core.request(
             Call(
@@ -342,6 +421,7 @@ class Apps:
         app_slug: str,
         *,
         overlap_seconds: int | Unset = UNSET,
+        scheme: SigningScheme | Unset = UNSET,
         idempotency_key: str | None = None,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
@@ -349,15 +429,22 @@ class Apps:
     ) -> SecretRotated:
         """Rotate an app's signing secret.
 
-        Makes a new secret for the endpoints whose `signing.source` is `app`. The old one signs
-        beside it until the overlap ends.
+        Makes a new secret for the endpoints whose `signing.source` is `app` and whose
+        `signing.scheme` is the given one. The old one signs beside it until the overlap ends;
+        secrets of the other scheme stay. An attempt that is just being made ready may still be
+        signed as before, up to 10 seconds after the answer.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             overlap_seconds: For so long the old secret signs beside the new one; 0 ends it at once.
-                0 to 604800. Default: `86400`.
+                No more than the 10 newest secrets of one owner sign; a further rotation ends the
+                oldest at once. 0 to 604800. Default: `86400`.
+            scheme: The scheme of Standard Webhooks: `v1` is HMAC-SHA256 with a secret that both
+                sides know (`whsec_…`), `v1a` is ed25519: the private key (`whsk_…`) signs, and the
+                receiver needs the public one alone (`whpk_…`, see
+                `endpoints.get_secret_public_key`). Default: `"v1"`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -369,6 +456,9 @@ class Apps:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> rotated = client.apps.rotate_secret("my-app", overlap_seconds=86400)
         """
         return self._core.request(
             Call(
@@ -379,6 +469,7 @@ class Apps:
                 body=json_value(
                     {
                         "overlap_seconds": overlap_seconds,
+                        "scheme": scheme,
                     }
                 ),
                 idempotent=True,
@@ -400,6 +491,13 @@ class AsyncApps:
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
 
+    @property
+    def with_raw_response(self) -> AsyncAppsWithRawResponse:
+        """The same methods, with the answers as they came: status, headers, and `parse()`."""
+        from hookwright._generated.raw import AsyncAppsWithRawResponse
+
+        return AsyncAppsWithRawResponse(AsyncApps(self._core.raw()))
+
     def list(
         self,
         *,
@@ -416,8 +514,11 @@ class AsyncApps:
         The apps that the key may see, newest first.
 
         Args:
-            limit: How many rows a page holds. 1 to 100. Default: `20`.
-            cursor: `next_cursor` of the page before. It is opaque, signed and tied to this query. 1
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
                 to 512 characters.
             offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
                 10000.
@@ -428,6 +529,10 @@ class AsyncApps:
 
         Raises:
             APIError: Any failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> async for app in client.apps.list():
+            ...     print(app.id)
         """
         return self._core.page(
             Call(
@@ -452,8 +557,10 @@ class AsyncApps:
         description: str | None | Unset = UNSET,
         retry_policy: RetryPolicy | Mapping[str, Any] | None | Unset = UNSET,
         rate_limit_per_second: int | None | Unset = UNSET,
+        retention_days: int | Unset = UNSET,
         metadata: Mapping[str, Any] | Unset = UNSET,
         active: bool | Unset = UNSET,
+        event_type_policy: EventTypePolicy | Unset = UNSET,
         idempotency_key: str | None = None,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
@@ -466,14 +573,22 @@ class AsyncApps:
 
         Args:
             name: For people. 1 to 200 characters.
-            slug: Names the app in every path. Omitted: made from the name.
+            slug: Names the app in every path. Omitted: made from the name. Pattern:
+                `^[a-z0-9][a-z0-9-]{0,62}$`.
             description: For people. At most 500 characters.
             retry_policy: The retry policy of the app's endpoints that have none of their own; null:
                 the preset `default`.
             rate_limit_per_second: How many messages per second the app may publish; null: the
                 account's limit (100 unless set otherwise). 1 to 100000.
+            retention_days: For how many days what is over is kept: deliveries with their attempts
+                from their end on, messages from their acceptance on and at least as long as a
+                delivery of theirs is kept. A delivery that has been held for so long is cancelled
+                (`retention`). 1 to 365. Default: `30`.
             metadata: Any JSON object of your own, at most 8 KiB as JSON text.
             active: Whether the app accepts events. Default: `true`.
+            event_type_policy: Which events the app takes: `open` any name, `registered` only those
+                of its event types that are not archived (else 422 `unknown_event_type`). Under both
+                the schema of an event type judges its payloads. Default: `"open"`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -484,6 +599,14 @@ class AsyncApps:
             ConflictError: `slug_taken`, `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> created = await client.apps.create(
+            ...     name="Payments",
+            ...     slug="payments",
+            ...     description="Fires when invoices change.",
+            ...     metadata={"team": "billing"},
+            ... )
         """
         return await self._core.request(
             Call(
@@ -498,8 +621,10 @@ class AsyncApps:
                         "description": description,
                         "retry_policy": retry_policy,
                         "rate_limit_per_second": rate_limit_per_second,
+                        "retention_days": retention_days,
                         "metadata": metadata,
                         "active": active,
+                        "event_type_policy": event_type_policy,
                     }
                 ),
                 idempotent=True,
@@ -526,8 +651,8 @@ class AsyncApps:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -535,6 +660,9 @@ class AsyncApps:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> app = await client.apps.get("my-app")
         """
         return await self._core.request(
             Call(
@@ -556,7 +684,9 @@ class AsyncApps:
         description: str | None | Unset = UNSET,
         retry_policy: RetryPolicy | Mapping[str, Any] | None | Unset = UNSET,
         rate_limit_per_second: int | None | Unset = UNSET,
+        retention_days: int | Unset = UNSET,
         metadata: Mapping[str, Any] | Unset = UNSET,
+        event_type_policy: EventTypePolicy | Unset = UNSET,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
         extra_headers: Mapping[str, str] | None = None,
@@ -567,20 +697,32 @@ class AsyncApps:
         start of your program. `-` is refused here. Needs a key that is not bound to an app.
 
         Args:
-            app_slug: The slug of the app to find or to create.
+            app_slug: The slug of the app to find or to create; `_system` is that of the app to
+                which Hookwright itself publishes, see `webhooks`. Pattern:
+                `^(_system|[a-z0-9][a-z0-9-]{0,62})$`.
             name: For people. Omitted: the slug. 1 to 200 characters.
             description: For people. At most 500 characters.
             retry_policy: The retry policy of the app's endpoints that have none of their own; null:
                 the preset `default`.
             rate_limit_per_second: How many messages per second the app may publish; null: the
                 account's limit (100 unless set otherwise). 1 to 100000.
+            retention_days: For how many days what is over is kept: deliveries with their attempts
+                from their end on, messages from their acceptance on and at least as long as a
+                delivery of theirs is kept. A delivery that has been held for so long is cancelled
+                (`retention`). 1 to 365. Default: `30`.
             metadata: Any JSON object of your own, at most 8 KiB as JSON text.
+            event_type_policy: Which events the app takes: `open` any name, `registered` only those
+                of its event types that are not archived (else 422 `unknown_event_type`). Under both
+                the schema of an event type judges its payloads. Default: `"open"`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
 
         Raises:
             APIError: Any failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> provisioned = await client.apps.get_or_create("my-app", name="Payments")
         """
         return await self._core.request(
             Call(
@@ -594,7 +736,9 @@ class AsyncApps:
                         "description": description,
                         "retry_policy": retry_policy,
                         "rate_limit_per_second": rate_limit_per_second,
+                        "retention_days": retention_days,
                         "metadata": metadata,
+                        "event_type_policy": event_type_policy,
                     }
                 ),
                 options=CallOptions(
@@ -611,8 +755,10 @@ class AsyncApps:
         description: str | None | Unset = UNSET,
         retry_policy: RetryPolicy | Mapping[str, Any] | None | Unset = UNSET,
         rate_limit_per_second: int | None | Unset = UNSET,
+        retention_days: int | Unset = UNSET,
         metadata: Mapping[str, Any] | Unset = UNSET,
         active: bool | Unset = UNSET,
+        event_type_policy: EventTypePolicy | Unset = UNSET,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
         extra_headers: Mapping[str, str] | None = None,
@@ -624,16 +770,23 @@ class AsyncApps:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             name: For people. 1 to 200 characters.
             description: For people. At most 500 characters.
             retry_policy: The retry policy of the app's endpoints that have none of their own; null:
                 the preset `default`.
             rate_limit_per_second: How many messages per second the app may publish; null: the
                 account's limit (100 unless set otherwise). 1 to 100000.
+            retention_days: For how many days what is over is kept: deliveries with their attempts
+                from their end on, messages from their acceptance on and at least as long as a
+                delivery of theirs is kept. A delivery that has been held for so long is cancelled
+                (`retention`). 1 to 365.
             metadata: Any JSON object of your own, at most 8 KiB as JSON text.
             active: Whether the app accepts events.
+            event_type_policy: Which events the app takes: `open` any name, `registered` only those
+                of its event types that are not archived (else 422 `unknown_event_type`). Under both
+                the schema of an event type judges its payloads.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -641,6 +794,13 @@ class AsyncApps:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> app = await client.apps.update(
+            ...     "my-app",
+            ...     description=None,
+            ...     metadata={"team": "payments"},
+            ... )
         """
         return await self._core.request(
             Call(
@@ -654,8 +814,10 @@ class AsyncApps:
                         "description": description,
                         "retry_policy": retry_policy,
                         "rate_limit_per_second": rate_limit_per_second,
+                        "retention_days": retention_days,
                         "metadata": metadata,
                         "active": active,
+                        "event_type_policy": event_type_policy,
                     }
                 ),
                 options=CallOptions(
@@ -674,14 +836,14 @@ class AsyncApps:
     ) -> None:
         """Delete an app.
 
-        Deletes the app and its endpoints. Its messages and deliveries stay readable under the app
-        slug `-`; what was pending is cancelled (`endpoint_deleted`). Needs a key that is not bound
-        to an app.
+        Deletes the app and its endpoints, with their secrets. Its messages and deliveries stay
+        readable under the app slug `-`; what was pending is cancelled (`endpoint_deleted`). Needs a
+        key that is not bound to an app.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -689,6 +851,9 @@ class AsyncApps:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> await client.apps.delete("my-app")
         """
         return await self._core.request(
             Call(
@@ -707,6 +872,7 @@ class AsyncApps:
         app_slug: str,
         *,
         overlap_seconds: int | Unset = UNSET,
+        scheme: SigningScheme | Unset = UNSET,
         idempotency_key: str | None = None,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
@@ -714,15 +880,22 @@ class AsyncApps:
     ) -> SecretRotated:
         """Rotate an app's signing secret.
 
-        Makes a new secret for the endpoints whose `signing.source` is `app`. The old one signs
-        beside it until the overlap ends.
+        Makes a new secret for the endpoints whose `signing.source` is `app` and whose
+        `signing.scheme` is the given one. The old one signs beside it until the overlap ends;
+        secrets of the other scheme stay. An attempt that is just being made ready may still be
+        signed as before, up to 10 seconds after the answer.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             overlap_seconds: For so long the old secret signs beside the new one; 0 ends it at once.
-                0 to 604800. Default: `86400`.
+                No more than the 10 newest secrets of one owner sign; a further rotation ends the
+                oldest at once. 0 to 604800. Default: `86400`.
+            scheme: The scheme of Standard Webhooks: `v1` is HMAC-SHA256 with a secret that both
+                sides know (`whsec_…`), `v1a` is ed25519: the private key (`whsk_…`) signs, and the
+                receiver needs the public one alone (`whpk_…`, see
+                `endpoints.get_secret_public_key`). Default: `"v1"`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -734,6 +907,9 @@ class AsyncApps:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> rotated = await client.apps.rotate_secret("my-app", overlap_seconds=86400)
         """
         return await self._core.request(
             Call(
@@ -744,6 +920,7 @@ class AsyncApps:
                 body=json_value(
                     {
                         "overlap_seconds": overlap_seconds,
+                        "scheme": scheme,
                     }
                 ),
                 idempotent=True,

@@ -8,10 +8,12 @@ from hookwright._core.call import (
     Call,
     CallOptions,
     expand,
+    json_value,
     query_items,
 )
 from hookwright._generated.models.attempt import Attempt
 from hookwright._generated.models.delivery import Delivery
+from hookwright._generated.models.replay_task import ReplayTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
     from hookwright._core.call import Unset
     from hookwright._core.client import AsyncCore, SyncCore
     from hookwright._core.paging import AsyncPager, SyncPage
-    from hookwright._generated.models.enums import DeliveryStatusFilter
+    from hookwright._generated.models.enums import DeliveryStatusFilter, ReplayableStatus
+    from hookwright._generated.raw import (
+        AsyncDeliveriesWithRawResponse,
+        DeliveriesWithRawResponse,
+    )
 
 
 class Deliveries:
@@ -30,6 +36,13 @@ class Deliveries:
 
     def __init__(self, core: SyncCore) -> None:
         self._core = core
+
+    @property
+    def with_raw_response(self) -> DeliveriesWithRawResponse:
+        """The same methods, with the answers as they came: status, headers, and `parse()`."""
+        from hookwright._generated.raw import DeliveriesWithRawResponse
+
+        return DeliveriesWithRawResponse(Deliveries(self._core.raw()))
 
     def list(
         self,
@@ -56,17 +69,23 @@ class Deliveries:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             status: Only deliveries in one of these states; repeat the parameter for several. At
-                most 8 items.
-            endpoint_id: Only deliveries to this endpoint. 1 to 64 characters.
-            event_name: Only this event. 1 to 128 characters.
-            message_id: Only deliveries of this message. 1 to 64 characters.
+                most 8 items. No item twice.
+            endpoint_id: Only deliveries to this endpoint. 1 to 64 characters. Pattern:
+                `^[\\x21-\\x7e]+$`.
+            event_name: Only this event. 1 to 128 characters. Pattern:
+                `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+            message_id: Only deliveries of this message. 1 to 64 characters. Pattern:
+                `^[\\x21-\\x7e]+$`.
             after: Only rows created at or after this instant.
             before: Only rows created before this instant.
-            limit: How many rows a page holds. 1 to 100. Default: `20`.
-            cursor: `next_cursor` of the page before. It is opaque, signed and tied to this query. 1
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
                 to 512 characters.
             offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
                 10000.
@@ -78,6 +97,10 @@ class Deliveries:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> for delivery in client.deliveries.list("my-app"):
+            ...     print(delivery.id)
         """
         return self._core.page(
             Call(
@@ -118,9 +141,9 @@ class Deliveries:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            delivery_id: The delivery's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            delivery_id: The delivery's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -128,6 +151,9 @@ class Deliveries:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> delivery = client.deliveries.get("my-app", delivery_id)
         """
         return self._core.request(
             Call(
@@ -164,11 +190,14 @@ class Deliveries:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            delivery_id: The delivery's id. 1 to 64 characters.
-            limit: How many rows a page holds. 1 to 100. Default: `20`.
-            cursor: `next_cursor` of the page before. It is opaque, signed and tied to this query. 1
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            delivery_id: The delivery's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
                 to 512 characters.
             offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
                 10000.
@@ -180,6 +209,10 @@ class Deliveries:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> for attempt in client.deliveries.list_attempts("my-app", delivery_id):
+            ...     print(attempt.id)
         """
         return self._core.page(
             Call(
@@ -213,14 +246,15 @@ class Deliveries:
         """Retry a delivery.
 
         Sends a `failed` or `dead_letter` delivery again: at once, and then on a fresh schedule.
-        Attempt numbers go on; `webhook-id` stays the same. Any other state is 409
-        `delivery_not_retryable`.
+        Attempt numbers go on; `webhook-id` stays the same. It waits for no order of an
+        `ordering_key`, and none for it. Any other state, and a message past its `expires_at`, is
+        409 `delivery_not_retryable`.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            delivery_id: The delivery's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            delivery_id: The delivery's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -229,9 +263,13 @@ class Deliveries:
 
         Raises:
             NotFoundError: `not_found`.
-            ConflictError: `delivery_not_retryable`, `endpoint_deleted`, `idempotency_in_progress`.
+            ConflictError: `delivery_not_retryable`, `endpoint_deleted`, `idempotency_in_progress`,
+                `payload_expunged`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> delivery = client.deliveries.retry("my-app", delivery_id)
         """
         return self._core.request(
             Call(
@@ -253,6 +291,368 @@ class Deliveries:
             )
         )
 
+    def cancel(
+        self,
+        app_slug: str,
+        delivery_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Delivery:
+        """Cancel a delivery.
+
+        A `pending` or `held` delivery becomes `cancelled` (`user`). One that is `sending` finishes
+        that attempt and none follows: until then it shows `cancel_reason`; it ends as `delivered`,
+        `failed` or `dead_letter` if the attempt decides so, else as `cancelled`. What has ended
+        stays as it is: the answer tells how.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            delivery_id: The delivery's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `idempotency_in_progress`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> delivery = client.deliveries.cancel("my-app", delivery_id)
+        """
+        return self._core.request(
+            Call(
+                operation="deliveries.cancel",
+                method="POST",
+                path=expand(
+                    "/v1/apps/{app_slug}/deliveries/{delivery_id}/cancel",
+                    app_slug=app_slug,
+                    delivery_id=delivery_id,
+                ),
+                decode=Delivery.from_dict,
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
+    def replay(
+        self,
+        app_slug: str,
+        delivery_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Delivery:
+        """Replay a delivery.
+
+        Sends a delivery that has ended, however it ended, once more: a new delivery of the same
+        message to the same endpoint, with the same `webhook-id`, at once and on a fresh schedule.
+        Neither `expires_at` nor the order of an `ordering_key` binds it. To a disabled endpoint it
+        is held. While a delivery has not ended: 409 `delivery_not_replayable`.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            delivery_id: The delivery's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `endpoint_deleted`, `idempotency_in_progress`, `delivery_not_replayable`,
+                `payload_expunged`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> delivery = client.deliveries.replay("my-app", delivery_id)
+        """
+        return self._core.request(
+            Call(
+                operation="deliveries.replay",
+                method="POST",
+                path=expand(
+                    "/v1/apps/{app_slug}/deliveries/{delivery_id}/replay",
+                    app_slug=app_slug,
+                    delivery_id=delivery_id,
+                ),
+                decode=Delivery.from_dict,
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
+    def list_replays(
+        self,
+        app_slug: str,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
+        offset: int | Unset = UNSET,
+        include_total: bool | Unset = UNSET,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> SyncPage[ReplayTask]:
+        """List replay tasks.
+
+        Newest first.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
+                to 512 characters.
+            offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
+                10000.
+            include_total: Whether to count all matching rows (`total_count`). Default: `false`.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> for task in client.deliveries.list_replays("my-app"):
+            ...     print(task.id)
+        """
+        return self._core.page(
+            Call(
+                operation="deliveries.list_replays",
+                method="GET",
+                path=expand("/v1/apps/{app_slug}/replays", app_slug=app_slug),
+                decode=ReplayTask.from_dict,
+                query=query_items(
+                    limit=limit, cursor=cursor, offset=offset, include_total=include_total
+                ),
+                options=CallOptions(
+                    timeout=timeout, max_retries=max_retries, extra_headers=extra_headers
+                ),
+            )
+        )
+
+    def create_replay(
+        self,
+        app_slug: str,
+        *,
+        delivery_ids: Sequence[str] | Unset = UNSET,
+        after: datetime | Unset = UNSET,
+        before: datetime | Unset = UNSET,
+        statuses: Sequence[ReplayableStatus] | Unset = UNSET,
+        event_name: str | Unset = UNSET,
+        endpoint_id: str | Unset = UNSET,
+        max_count: int | Unset = UNSET,
+        dry_run: bool | Unset = UNSET,
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> ReplayTask:
+        """Replay many deliveries.
+
+        Makes a task that replays deliveries one after the other, oldest first, each as
+        `deliveries.replay` does: either those that `delivery_ids` names, or those made from `after`
+        to before `before` (at most 31 days, default now) that fit `statuses`, `event_name` and
+        `endpoint_id`, at most `max_count`. What cannot be replayed when its turn comes is skipped
+        and counted: its endpoint was deleted, its payload erased, or it has not ended. At most 3
+        tasks of an app are queued or running (409 `too_many_replays`).
+        A range is counted at once. For that at most 1,000,000 of its deliveries are looked at: of
+        all when `statuses` holds `delivered` or `cancelled`, else of those that failed or are dead
+        letters. A range in which so many do not suffice to find `max_count` is 400
+        `validation_error`.
+        With `dry_run` nothing is made: the answer tells how many deliveries fit.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            delivery_ids: These deliveries; one that the app does not have is skipped. 1 to 500
+                items. No item twice.
+            after: Deliveries made at or after this instant.
+            before: Deliveries made before this instant; default: now.
+            statuses: Of the range, deliveries in one of these states. 1 to 5 items. No item twice.
+                Default: `["unsuccessful"]`.
+            event_name: Dotted words of letters, digits and underscores, e.g. `invoice.paid`. 1 to
+                128 characters. Pattern: `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+            endpoint_id: Of the range, deliveries to this endpoint. 1 to 64 characters. Pattern:
+                `^[\\x21-\\x7e]+$`.
+            max_count: Of the range, at most so many deliveries, the oldest ones. 1 to 10000.
+                Default: `10000`.
+            dry_run: Only count. Default: `false`.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `idempotency_in_progress`, `too_many_replays`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> task = client.deliveries.create_replay("my-app", delivery_ids=[delivery_id])
+        """
+        return self._core.request(
+            Call(
+                operation="deliveries.create_replay",
+                method="POST",
+                path=expand("/v1/apps/{app_slug}/replays", app_slug=app_slug),
+                decode=ReplayTask.from_dict,
+                body=json_value(
+                    {
+                        "delivery_ids": delivery_ids,
+                        "after": after,
+                        "before": before,
+                        "statuses": statuses,
+                        "event_name": event_name,
+                        "endpoint_id": endpoint_id,
+                        "max_count": max_count,
+                        "dry_run": dry_run,
+                    }
+                ),
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
+    def get_replay(
+        self,
+        app_slug: str,
+        replay_id: str,
+        *,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> ReplayTask:
+        """Get a replay task.
+
+        Its progress.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            replay_id: The replay task's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> task = client.deliveries.get_replay("my-app", replay_id)
+        """
+        return self._core.request(
+            Call(
+                operation="deliveries.get_replay",
+                method="GET",
+                path=expand(
+                    "/v1/apps/{app_slug}/replays/{replay_id}",
+                    app_slug=app_slug,
+                    replay_id=replay_id,
+                ),
+                decode=ReplayTask.from_dict,
+                options=CallOptions(
+                    timeout=timeout, max_retries=max_retries, extra_headers=extra_headers
+                ),
+            )
+        )
+
+    def cancel_replay(
+        self,
+        app_slug: str,
+        replay_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> ReplayTask:
+        """Cancel a replay task.
+
+        Nothing more is replayed; what was replayed already goes on. A task that has ended stays as
+        it is.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            replay_id: The replay task's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `idempotency_in_progress`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> task = client.deliveries.cancel_replay("my-app", replay_id)
+        """
+        return self._core.request(
+            Call(
+                operation="deliveries.cancel_replay",
+                method="POST",
+                path=expand(
+                    "/v1/apps/{app_slug}/replays/{replay_id}/cancel",
+                    app_slug=app_slug,
+                    replay_id=replay_id,
+                ),
+                decode=ReplayTask.from_dict,
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
 
 class AsyncDeliveries:
     """One message to one endpoint."""
@@ -261,6 +661,13 @@ class AsyncDeliveries:
 
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
+
+    @property
+    def with_raw_response(self) -> AsyncDeliveriesWithRawResponse:
+        """The same methods, with the answers as they came: status, headers, and `parse()`."""
+        from hookwright._generated.raw import AsyncDeliveriesWithRawResponse
+
+        return AsyncDeliveriesWithRawResponse(AsyncDeliveries(self._core.raw()))
 
     def list(
         self,
@@ -287,17 +694,23 @@ class AsyncDeliveries:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             status: Only deliveries in one of these states; repeat the parameter for several. At
-                most 8 items.
-            endpoint_id: Only deliveries to this endpoint. 1 to 64 characters.
-            event_name: Only this event. 1 to 128 characters.
-            message_id: Only deliveries of this message. 1 to 64 characters.
+                most 8 items. No item twice.
+            endpoint_id: Only deliveries to this endpoint. 1 to 64 characters. Pattern:
+                `^[\\x21-\\x7e]+$`.
+            event_name: Only this event. 1 to 128 characters. Pattern:
+                `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+            message_id: Only deliveries of this message. 1 to 64 characters. Pattern:
+                `^[\\x21-\\x7e]+$`.
             after: Only rows created at or after this instant.
             before: Only rows created before this instant.
-            limit: How many rows a page holds. 1 to 100. Default: `20`.
-            cursor: `next_cursor` of the page before. It is opaque, signed and tied to this query. 1
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
                 to 512 characters.
             offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
                 10000.
@@ -309,6 +722,10 @@ class AsyncDeliveries:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> async for delivery in client.deliveries.list("my-app"):
+            ...     print(delivery.id)
         """
         return self._core.page(
             Call(
@@ -349,9 +766,9 @@ class AsyncDeliveries:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            delivery_id: The delivery's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            delivery_id: The delivery's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -359,6 +776,9 @@ class AsyncDeliveries:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> delivery = await client.deliveries.get("my-app", delivery_id)
         """
         return await self._core.request(
             Call(
@@ -395,11 +815,14 @@ class AsyncDeliveries:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            delivery_id: The delivery's id. 1 to 64 characters.
-            limit: How many rows a page holds. 1 to 100. Default: `20`.
-            cursor: `next_cursor` of the page before. It is opaque, signed and tied to this query. 1
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            delivery_id: The delivery's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
                 to 512 characters.
             offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
                 10000.
@@ -411,6 +834,10 @@ class AsyncDeliveries:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> async for attempt in client.deliveries.list_attempts("my-app", delivery_id):
+            ...     print(attempt.id)
         """
         return self._core.page(
             Call(
@@ -444,14 +871,15 @@ class AsyncDeliveries:
         """Retry a delivery.
 
         Sends a `failed` or `dead_letter` delivery again: at once, and then on a fresh schedule.
-        Attempt numbers go on; `webhook-id` stays the same. Any other state is 409
-        `delivery_not_retryable`.
+        Attempt numbers go on; `webhook-id` stays the same. It waits for no order of an
+        `ordering_key`, and none for it. Any other state, and a message past its `expires_at`, is
+        409 `delivery_not_retryable`.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            delivery_id: The delivery's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            delivery_id: The delivery's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -460,9 +888,13 @@ class AsyncDeliveries:
 
         Raises:
             NotFoundError: `not_found`.
-            ConflictError: `delivery_not_retryable`, `endpoint_deleted`, `idempotency_in_progress`.
+            ConflictError: `delivery_not_retryable`, `endpoint_deleted`, `idempotency_in_progress`,
+                `payload_expunged`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> delivery = await client.deliveries.retry("my-app", delivery_id)
         """
         return await self._core.request(
             Call(
@@ -474,6 +906,371 @@ class AsyncDeliveries:
                     delivery_id=delivery_id,
                 ),
                 decode=Delivery.from_dict,
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
+    async def cancel(
+        self,
+        app_slug: str,
+        delivery_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Delivery:
+        """Cancel a delivery.
+
+        A `pending` or `held` delivery becomes `cancelled` (`user`). One that is `sending` finishes
+        that attempt and none follows: until then it shows `cancel_reason`; it ends as `delivered`,
+        `failed` or `dead_letter` if the attempt decides so, else as `cancelled`. What has ended
+        stays as it is: the answer tells how.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            delivery_id: The delivery's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `idempotency_in_progress`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> delivery = await client.deliveries.cancel("my-app", delivery_id)
+        """
+        return await self._core.request(
+            Call(
+                operation="deliveries.cancel",
+                method="POST",
+                path=expand(
+                    "/v1/apps/{app_slug}/deliveries/{delivery_id}/cancel",
+                    app_slug=app_slug,
+                    delivery_id=delivery_id,
+                ),
+                decode=Delivery.from_dict,
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
+    async def replay(
+        self,
+        app_slug: str,
+        delivery_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Delivery:
+        """Replay a delivery.
+
+        Sends a delivery that has ended, however it ended, once more: a new delivery of the same
+        message to the same endpoint, with the same `webhook-id`, at once and on a fresh schedule.
+        Neither `expires_at` nor the order of an `ordering_key` binds it. To a disabled endpoint it
+        is held. While a delivery has not ended: 409 `delivery_not_replayable`.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            delivery_id: The delivery's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `endpoint_deleted`, `idempotency_in_progress`, `delivery_not_replayable`,
+                `payload_expunged`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> delivery = await client.deliveries.replay("my-app", delivery_id)
+        """
+        return await self._core.request(
+            Call(
+                operation="deliveries.replay",
+                method="POST",
+                path=expand(
+                    "/v1/apps/{app_slug}/deliveries/{delivery_id}/replay",
+                    app_slug=app_slug,
+                    delivery_id=delivery_id,
+                ),
+                decode=Delivery.from_dict,
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
+    def list_replays(
+        self,
+        app_slug: str,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
+        offset: int | Unset = UNSET,
+        include_total: bool | Unset = UNSET,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> AsyncPager[ReplayTask]:
+        """List replay tasks.
+
+        Newest first.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
+                to 512 characters.
+            offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
+                10000.
+            include_total: Whether to count all matching rows (`total_count`). Default: `false`.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> async for task in client.deliveries.list_replays("my-app"):
+            ...     print(task.id)
+        """
+        return self._core.page(
+            Call(
+                operation="deliveries.list_replays",
+                method="GET",
+                path=expand("/v1/apps/{app_slug}/replays", app_slug=app_slug),
+                decode=ReplayTask.from_dict,
+                query=query_items(
+                    limit=limit, cursor=cursor, offset=offset, include_total=include_total
+                ),
+                options=CallOptions(
+                    timeout=timeout, max_retries=max_retries, extra_headers=extra_headers
+                ),
+            )
+        )
+
+    async def create_replay(
+        self,
+        app_slug: str,
+        *,
+        delivery_ids: Sequence[str] | Unset = UNSET,
+        after: datetime | Unset = UNSET,
+        before: datetime | Unset = UNSET,
+        statuses: Sequence[ReplayableStatus] | Unset = UNSET,
+        event_name: str | Unset = UNSET,
+        endpoint_id: str | Unset = UNSET,
+        max_count: int | Unset = UNSET,
+        dry_run: bool | Unset = UNSET,
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> ReplayTask:
+        """Replay many deliveries.
+
+        Makes a task that replays deliveries one after the other, oldest first, each as
+        `deliveries.replay` does: either those that `delivery_ids` names, or those made from `after`
+        to before `before` (at most 31 days, default now) that fit `statuses`, `event_name` and
+        `endpoint_id`, at most `max_count`. What cannot be replayed when its turn comes is skipped
+        and counted: its endpoint was deleted, its payload erased, or it has not ended. At most 3
+        tasks of an app are queued or running (409 `too_many_replays`).
+        A range is counted at once. For that at most 1,000,000 of its deliveries are looked at: of
+        all when `statuses` holds `delivered` or `cancelled`, else of those that failed or are dead
+        letters. A range in which so many do not suffice to find `max_count` is 400
+        `validation_error`.
+        With `dry_run` nothing is made: the answer tells how many deliveries fit.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            delivery_ids: These deliveries; one that the app does not have is skipped. 1 to 500
+                items. No item twice.
+            after: Deliveries made at or after this instant.
+            before: Deliveries made before this instant; default: now.
+            statuses: Of the range, deliveries in one of these states. 1 to 5 items. No item twice.
+                Default: `["unsuccessful"]`.
+            event_name: Dotted words of letters, digits and underscores, e.g. `invoice.paid`. 1 to
+                128 characters. Pattern: `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+            endpoint_id: Of the range, deliveries to this endpoint. 1 to 64 characters. Pattern:
+                `^[\\x21-\\x7e]+$`.
+            max_count: Of the range, at most so many deliveries, the oldest ones. 1 to 10000.
+                Default: `10000`.
+            dry_run: Only count. Default: `false`.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `idempotency_in_progress`, `too_many_replays`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> task = await client.deliveries.create_replay(
+            ...     "my-app",
+            ...     delivery_ids=[delivery_id],
+            ... )
+        """
+        return await self._core.request(
+            Call(
+                operation="deliveries.create_replay",
+                method="POST",
+                path=expand("/v1/apps/{app_slug}/replays", app_slug=app_slug),
+                decode=ReplayTask.from_dict,
+                body=json_value(
+                    {
+                        "delivery_ids": delivery_ids,
+                        "after": after,
+                        "before": before,
+                        "statuses": statuses,
+                        "event_name": event_name,
+                        "endpoint_id": endpoint_id,
+                        "max_count": max_count,
+                        "dry_run": dry_run,
+                    }
+                ),
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
+    async def get_replay(
+        self,
+        app_slug: str,
+        replay_id: str,
+        *,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> ReplayTask:
+        """Get a replay task.
+
+        Its progress.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            replay_id: The replay task's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> task = await client.deliveries.get_replay("my-app", replay_id)
+        """
+        return await self._core.request(
+            Call(
+                operation="deliveries.get_replay",
+                method="GET",
+                path=expand(
+                    "/v1/apps/{app_slug}/replays/{replay_id}",
+                    app_slug=app_slug,
+                    replay_id=replay_id,
+                ),
+                decode=ReplayTask.from_dict,
+                options=CallOptions(
+                    timeout=timeout, max_retries=max_retries, extra_headers=extra_headers
+                ),
+            )
+        )
+
+    async def cancel_replay(
+        self,
+        app_slug: str,
+        replay_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> ReplayTask:
+        """Cancel a replay task.
+
+        Nothing more is replayed; what was replayed already goes on. A task that has ended stays as
+        it is.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            replay_id: The replay task's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `idempotency_in_progress`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> task = await client.deliveries.cancel_replay("my-app", replay_id)
+        """
+        return await self._core.request(
+            Call(
+                operation="deliveries.cancel_replay",
+                method="POST",
+                path=expand(
+                    "/v1/apps/{app_slug}/replays/{replay_id}/cancel",
+                    app_slug=app_slug,
+                    replay_id=replay_id,
+                ),
+                decode=ReplayTask.from_dict,
                 idempotent=True,
                 options=CallOptions(
                     timeout=timeout,

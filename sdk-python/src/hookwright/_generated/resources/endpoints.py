@@ -11,23 +11,37 @@ from hookwright._core.call import (
     json_value,
     query_items,
 )
+from hookwright._generated.models.analytics_stats import AnalyticsStats
+from hookwright._generated.models.delivery import Delivery
 from hookwright._generated.models.endpoint import Endpoint
 from hookwright._generated.models.endpoint_created import EndpointCreated
 from hookwright._generated.models.endpoint_test_result import EndpointTestResult
+from hookwright._generated.models.secret_public_key import SecretPublicKey
 from hookwright._generated.models.secret_rotated import SecretRotated
 from hookwright._generated.values import nothing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from typing import Any
 
     from hookwright._core.call import Unset
     from hookwright._core.client import AsyncCore, SyncCore
     from hookwright._core.paging import AsyncPager, SyncPage
+    from hookwright._generated.models.endpoint_rate_limit import EndpointRateLimit
     from hookwright._generated.models.endpoint_signing_create import EndpointSigningCreate
     from hookwright._generated.models.endpoint_signing_update import EndpointSigningUpdate
-    from hookwright._generated.models.enums import HealthState
+    from hookwright._generated.models.enums import (
+        AnalyticsPeriod,
+        DeliveryStatusFilter,
+        HealthState,
+    )
     from hookwright._generated.models.retry_policy import RetryPolicy
+    from hookwright._generated.models.transformation import Transformation
+    from hookwright._generated.raw import (
+        AsyncEndpointsWithRawResponse,
+        EndpointsWithRawResponse,
+    )
 
 
 class Endpoints:
@@ -37,6 +51,13 @@ class Endpoints:
 
     def __init__(self, core: SyncCore) -> None:
         self._core = core
+
+    @property
+    def with_raw_response(self) -> EndpointsWithRawResponse:
+        """The same methods, with the answers as they came: status, headers, and `parse()`."""
+        from hookwright._generated.raw import EndpointsWithRawResponse
+
+        return EndpointsWithRawResponse(Endpoints(self._core.raw()))
 
     def list(
         self,
@@ -60,13 +81,17 @@ class Endpoints:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             active: Only active, or only disabled endpoints.
             state: Only endpoints in this state of health.
-            event_name: Only endpoints that receive this event. 1 to 128 characters.
-            limit: How many rows a page holds. 1 to 100. Default: `20`.
-            cursor: `next_cursor` of the page before. It is opaque, signed and tied to this query. 1
+            event_name: Only endpoints that receive this event. 1 to 128 characters. Pattern:
+                `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
                 to 512 characters.
             offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
                 10000.
@@ -78,6 +103,10 @@ class Endpoints:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> for endpoint in client.endpoints.list("my-app"):
+            ...     print(endpoint.id)
         """
         return self._core.page(
             Call(
@@ -114,6 +143,9 @@ class Endpoints:
         retry_policy: RetryPolicy | Mapping[str, Any] | None | Unset = UNSET,
         max_concurrency: int | Unset = UNSET,
         signing: EndpointSigningCreate | Mapping[str, Any] | Unset = UNSET,
+        filter_rules: Mapping[str, Any] | None | Unset = UNSET,
+        transformation: Transformation | Mapping[str, Any] | None | Unset = UNSET,
+        rate_limit: EndpointRateLimit | Mapping[str, Any] | None | Unset = UNSET,
         idempotency_key: str | None = None,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
@@ -121,17 +153,18 @@ class Endpoints:
     ) -> EndpointCreated:
         """Create an endpoint.
 
-        Adds a receiver to the app. Its signing secret is shown once.
+        Adds a receiver to the app. Its signing secret is shown once. An app has at most 10,000
+        endpoints, the app `_system` 10 (409 `too_many_endpoints`).
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             url: Where deliveries are posted: an absolute https URL (http only where the server's
                 settings allow it) whose host is public. Otherwise 422 `url_not_allowed`. 1 to 2048
                 characters.
             description: For people. At most 500 characters.
-            events: Which events it receives. 1 to 100 items. Default: `["*"]`.
+            events: Which events it receives. 1 to 100 items. No item twice. Default: `["*"]`.
             headers: Headers of your own on every delivery, at most 20. Values are stored encrypted
                 and read back as `***`. Headers that Hookwright or the connection sets (`host`,
                 `content-*`, `webhook-*`, …) are refused with 422 `header_not_allowed`. At most 20
@@ -142,9 +175,15 @@ class Endpoints:
             timeout_seconds: One deadline for a whole attempt, from name resolution to the last byte
                 of the answer. 1 to 30. Default: `15`.
             retry_policy: The endpoint's own retry policy; null: the app's.
-            max_concurrency: How many deliveries are sent to it at the same time, at most. 1 to
-                1000. Default: `16`.
+            max_concurrency: How many deliveries are sent to it at the same time, at most. An answer
+                429, 502, 503 or 504 halves that for a while; each success adds one back. 1 to 1000.
+                Default: `16`.
             signing: How deliveries to this endpoint are signed.
+            filter_rules: Which of the subscribed events it receives, judged when an event is
+                published; null: all.
+            transformation: What it receives instead of the payload; null: the payload, byte for
+                byte.
+            rate_limit: How many attempts are made in a time, at most; null: no such limit.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -153,10 +192,20 @@ class Endpoints:
 
         Raises:
             NotFoundError: `not_found`.
-            ConflictError: `idempotency_in_progress`.
+            ConflictError: `idempotency_in_progress`, `too_many_endpoints`.
             UnprocessableError: `url_not_allowed`, `header_not_allowed`, `secret_not_valid`,
                 `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> created = client.endpoints.create(
+            ...     "my-app",
+            ...     url="https://example.com/webhooks",
+            ...     description="Orders service",
+            ...     events=["invoice.*"],
+            ...     headers={"X-Api-Key": "key-of-the-receiver"},
+            ...     metadata={"env": "production"},
+            ... )
         """
         return self._core.request(
             Call(
@@ -176,6 +225,9 @@ class Endpoints:
                         "retry_policy": retry_policy,
                         "max_concurrency": max_concurrency,
                         "signing": signing,
+                        "filter_rules": filter_rules,
+                        "transformation": transformation,
+                        "rate_limit": rate_limit,
                     }
                 ),
                 idempotent=True,
@@ -203,9 +255,9 @@ class Endpoints:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -213,6 +265,9 @@ class Endpoints:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> endpoint = client.endpoints.get("my-app", endpoint_id)
         """
         return self._core.request(
             Call(
@@ -245,6 +300,9 @@ class Endpoints:
         retry_policy: RetryPolicy | Mapping[str, Any] | None | Unset = UNSET,
         max_concurrency: int | Unset = UNSET,
         signing: EndpointSigningUpdate | Mapping[str, Any] | Unset = UNSET,
+        filter_rules: Mapping[str, Any] | None | Unset = UNSET,
+        transformation: Transformation | Mapping[str, Any] | None | Unset = UNSET,
+        rate_limit: EndpointRateLimit | Mapping[str, Any] | None | Unset = UNSET,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
         extra_headers: Mapping[str, str] | None = None,
@@ -255,14 +313,14 @@ class Endpoints:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             url: Where deliveries are posted: an absolute https URL (http only where the server's
                 settings allow it) whose host is public. Otherwise 422 `url_not_allowed`. 1 to 2048
                 characters.
             description: For people. At most 500 characters.
-            events: Which events it receives. 1 to 100 items.
+            events: Which events it receives. 1 to 100 items. No item twice.
             headers: Headers of your own on every delivery, at most 20. Values are stored encrypted
                 and read back as `***`. Headers that Hookwright or the connection sets (`host`,
                 `content-*`, `webhook-*`, …) are refused with 422 `header_not_allowed`. Members are
@@ -275,7 +333,14 @@ class Endpoints:
             retry_policy: The endpoint's own retry policy; null: the app's.
             max_concurrency: How many deliveries are sent to it at the same time, at most. 1 to
                 1000.
-            signing: Whose secret signs from now on.
+            signing: Whose secret signs from now on, and by which scheme; what is absent stays. Who
+                has no secret of that scheme yet gets a random one, which only a rotation shows. At
+                least 1 member.
+            filter_rules: Which of the subscribed events it receives, judged when an event is
+                published; null: all.
+            transformation: What it receives instead of the payload; null: the payload, byte for
+                byte.
+            rate_limit: How many attempts are made in a time, at most; null: no such limit.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -284,6 +349,14 @@ class Endpoints:
             NotFoundError: `not_found`.
             UnprocessableError: `url_not_allowed`, `header_not_allowed`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> endpoint = client.endpoints.update(
+            ...     "my-app",
+            ...     endpoint_id,
+            ...     events=["invoice.paid", "order.*"],
+            ...     headers={"X-Api-Key": None},
+            ... )
         """
         return self._core.request(
             Call(
@@ -307,6 +380,9 @@ class Endpoints:
                         "retry_policy": retry_policy,
                         "max_concurrency": max_concurrency,
                         "signing": signing,
+                        "filter_rules": filter_rules,
+                        "transformation": transformation,
+                        "rate_limit": rate_limit,
                     }
                 ),
                 options=CallOptions(
@@ -327,13 +403,13 @@ class Endpoints:
         """Delete an endpoint.
 
         Its deliveries stay readable; what was pending is cancelled (`endpoint_deleted`). An attempt
-        under way finishes, none follows.
+        under way finishes, none follows. Its secrets and the values of its headers are erased.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -341,6 +417,9 @@ class Endpoints:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> client.endpoints.delete("my-app", endpoint_id)
         """
         return self._core.request(
             Call(
@@ -372,13 +451,15 @@ class Endpoints:
         """Enable an endpoint.
 
         Also after an automatic disable. Resets its health and releases what was held, or cancels it
-        with `release: false`.
+        with `release: false`, in several transactions: a request that fails may have cancelled a
+        part, and a repetition goes on. Of more than 50,000 held one cancels about so many, answers
+        503 `unavailable` and leaves the endpoint disabled.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             release: Whether held deliveries go out now; false cancels them (`not_released`).
                 Default: `true`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
@@ -392,6 +473,9 @@ class Endpoints:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> endpoint = client.endpoints.enable("my-app", endpoint_id, release=True)
         """
         return self._core.request(
             Call(
@@ -435,9 +519,9 @@ class Endpoints:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -449,6 +533,9 @@ class Endpoints:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> endpoint = client.endpoints.disable("my-app", endpoint_id)
         """
         return self._core.request(
             Call(
@@ -485,18 +572,20 @@ class Endpoints:
         """Send a test event.
 
         Sends one real, signed request now and answers with what came of it. It counts in neither
-        health nor analytics, and is not retried.
+        health nor analytics, and is not retried. The endpoint's `transformation` applies, its
+        `events` and `filter_rules` do not.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             event_name: Dotted words of letters, digits and underscores, e.g. `invoice.paid`. 1 to
-                128 characters. Default: `"hookwright.test"`.
-            payload: The event's data: any JSON object of at most 256 KiB. It is delivered byte for
-                byte as it was received: number precision, key order and escapes survive. Default:
-                `{}`.
+                128 characters. Pattern: `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`. Default:
+                `"hookwright.test"`.
+            payload: The event's data: any JSON object of at most 256 KiB. Unless the endpoint
+                transforms it, it is delivered byte for byte as it was received: number precision,
+                key order and escapes survive. Default: `{}`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -508,6 +597,14 @@ class Endpoints:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> result = client.endpoints.test(
+            ...     "my-app",
+            ...     endpoint_id,
+            ...     event_name="invoice.paid",
+            ...     payload={"id": "inv_123", "total": 4900},
+            ... )
         """
         return self._core.request(
             Call(
@@ -548,17 +645,19 @@ class Endpoints:
     ) -> SecretRotated:
         """Rotate an endpoint's signing secret.
 
-        Makes a new secret of the endpoint's own. The old one signs beside it until the overlap
-        ends; `overlap_seconds: 0` invalidates it at once. While `signing.source` is `app` neither
-        signs: rotate the app's with `apps.rotate_secret`.
+        Makes a new secret of the endpoint's own, for its `signing.scheme`. Its old ones sign beside
+        it until the overlap ends; `overlap_seconds: 0` ends them at once. An attempt that is just
+        being made ready may still be signed as before, up to 10 seconds after the answer. While
+        `signing.source` is `app` neither signs: rotate the app's with `apps.rotate_secret`.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             overlap_seconds: For so long the old secret signs beside the new one; 0 ends it at once.
-                0 to 604800. Default: `86400`.
+                No more than the 10 newest secrets of one owner sign; a further rotation ends the
+                oldest at once. 0 to 604800. Default: `86400`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -570,6 +669,13 @@ class Endpoints:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> rotated = client.endpoints.rotate_secret(
+            ...     "my-app",
+            ...     endpoint_id,
+            ...     overlap_seconds=86400,
+            ... )
         """
         return self._core.request(
             Call(
@@ -596,6 +702,180 @@ class Endpoints:
             )
         )
 
+    def stats(
+        self,
+        app_slug: str,
+        endpoint_id: str,
+        *,
+        period: AnalyticsPeriod | Unset = UNSET,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> AnalyticsStats:
+        """Count an endpoint's deliveries.
+
+        What became of the endpoint's deliveries and attempts in the last hour, day, week or 30
+        days. See `AnalyticsStats` for what is counted.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            period: How far back. Default: `"24h"`.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> stats = client.endpoints.stats("my-app", endpoint_id)
+        """
+        return self._core.request(
+            Call(
+                operation="endpoints.stats",
+                method="GET",
+                path=expand(
+                    "/v1/apps/{app_slug}/endpoints/{endpoint_id}/stats",
+                    app_slug=app_slug,
+                    endpoint_id=endpoint_id,
+                ),
+                decode=AnalyticsStats.from_dict,
+                query=query_items(period=period),
+                options=CallOptions(
+                    timeout=timeout, max_retries=max_retries, extra_headers=extra_headers
+                ),
+            )
+        )
+
+    def get_secret_public_key(
+        self,
+        app_slug: str,
+        endpoint_id: str,
+        *,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> SecretPublicKey:
+        """Get an endpoint's public key.
+
+        What its receiver needs to verify signatures of scheme `v1a`; of the app's key while
+        `signing.source` is `app`. 404 while `signing.scheme` is `v1`, whose secret nobody may read.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> key = client.endpoints.get_secret_public_key("my-app", endpoint_id)
+        """
+        return self._core.request(
+            Call(
+                operation="endpoints.get_secret_public_key",
+                method="GET",
+                path=expand(
+                    "/v1/apps/{app_slug}/endpoints/{endpoint_id}/public-key",
+                    app_slug=app_slug,
+                    endpoint_id=endpoint_id,
+                ),
+                decode=SecretPublicKey.from_dict,
+                options=CallOptions(
+                    timeout=timeout, max_retries=max_retries, extra_headers=extra_headers
+                ),
+            )
+        )
+
+    def list_deliveries(
+        self,
+        app_slug: str,
+        endpoint_id: str,
+        *,
+        status: Sequence[DeliveryStatusFilter] | Unset = UNSET,
+        event_name: str | Unset = UNSET,
+        after: datetime | Unset = UNSET,
+        before: datetime | Unset = UNSET,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
+        offset: int | Unset = UNSET,
+        include_total: bool | Unset = UNSET,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> SyncPage[Delivery]:
+        """List an endpoint's deliveries.
+
+        Newest first; the same rows as `deliveries.list` with `endpoint_id`.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            status: Only deliveries in one of these states; repeat the parameter for several. At
+                most 8 items. No item twice.
+            event_name: Only this event. 1 to 128 characters. Pattern:
+                `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+            after: Only rows created at or after this instant.
+            before: Only rows created before this instant.
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
+                to 512 characters.
+            offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
+                10000.
+            include_total: Whether to count all matching rows (`total_count`). Default: `false`.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> for delivery in client.endpoints.list_deliveries("my-app", endpoint_id):
+            ...     print(delivery.id)
+        """
+        return self._core.page(
+            Call(
+                operation="endpoints.list_deliveries",
+                method="GET",
+                path=expand(
+                    "/v1/apps/{app_slug}/endpoints/{endpoint_id}/deliveries",
+                    app_slug=app_slug,
+                    endpoint_id=endpoint_id,
+                ),
+                decode=Delivery.from_dict,
+                query=query_items(
+                    status=status,
+                    event_name=event_name,
+                    after=after,
+                    before=before,
+                    limit=limit,
+                    cursor=cursor,
+                    offset=offset,
+                    include_total=include_total,
+                ),
+                options=CallOptions(
+                    timeout=timeout, max_retries=max_retries, extra_headers=extra_headers
+                ),
+            )
+        )
+
 
 class AsyncEndpoints:
     """Where an app's events go."""
@@ -604,6 +884,13 @@ class AsyncEndpoints:
 
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
+
+    @property
+    def with_raw_response(self) -> AsyncEndpointsWithRawResponse:
+        """The same methods, with the answers as they came: status, headers, and `parse()`."""
+        from hookwright._generated.raw import AsyncEndpointsWithRawResponse
+
+        return AsyncEndpointsWithRawResponse(AsyncEndpoints(self._core.raw()))
 
     def list(
         self,
@@ -627,13 +914,17 @@ class AsyncEndpoints:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             active: Only active, or only disabled endpoints.
             state: Only endpoints in this state of health.
-            event_name: Only endpoints that receive this event. 1 to 128 characters.
-            limit: How many rows a page holds. 1 to 100. Default: `20`.
-            cursor: `next_cursor` of the page before. It is opaque, signed and tied to this query. 1
+            event_name: Only endpoints that receive this event. 1 to 128 characters. Pattern:
+                `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
                 to 512 characters.
             offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
                 10000.
@@ -645,6 +936,10 @@ class AsyncEndpoints:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> async for endpoint in client.endpoints.list("my-app"):
+            ...     print(endpoint.id)
         """
         return self._core.page(
             Call(
@@ -681,6 +976,9 @@ class AsyncEndpoints:
         retry_policy: RetryPolicy | Mapping[str, Any] | None | Unset = UNSET,
         max_concurrency: int | Unset = UNSET,
         signing: EndpointSigningCreate | Mapping[str, Any] | Unset = UNSET,
+        filter_rules: Mapping[str, Any] | None | Unset = UNSET,
+        transformation: Transformation | Mapping[str, Any] | None | Unset = UNSET,
+        rate_limit: EndpointRateLimit | Mapping[str, Any] | None | Unset = UNSET,
         idempotency_key: str | None = None,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
@@ -688,17 +986,18 @@ class AsyncEndpoints:
     ) -> EndpointCreated:
         """Create an endpoint.
 
-        Adds a receiver to the app. Its signing secret is shown once.
+        Adds a receiver to the app. Its signing secret is shown once. An app has at most 10,000
+        endpoints, the app `_system` 10 (409 `too_many_endpoints`).
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             url: Where deliveries are posted: an absolute https URL (http only where the server's
                 settings allow it) whose host is public. Otherwise 422 `url_not_allowed`. 1 to 2048
                 characters.
             description: For people. At most 500 characters.
-            events: Which events it receives. 1 to 100 items. Default: `["*"]`.
+            events: Which events it receives. 1 to 100 items. No item twice. Default: `["*"]`.
             headers: Headers of your own on every delivery, at most 20. Values are stored encrypted
                 and read back as `***`. Headers that Hookwright or the connection sets (`host`,
                 `content-*`, `webhook-*`, …) are refused with 422 `header_not_allowed`. At most 20
@@ -709,9 +1008,15 @@ class AsyncEndpoints:
             timeout_seconds: One deadline for a whole attempt, from name resolution to the last byte
                 of the answer. 1 to 30. Default: `15`.
             retry_policy: The endpoint's own retry policy; null: the app's.
-            max_concurrency: How many deliveries are sent to it at the same time, at most. 1 to
-                1000. Default: `16`.
+            max_concurrency: How many deliveries are sent to it at the same time, at most. An answer
+                429, 502, 503 or 504 halves that for a while; each success adds one back. 1 to 1000.
+                Default: `16`.
             signing: How deliveries to this endpoint are signed.
+            filter_rules: Which of the subscribed events it receives, judged when an event is
+                published; null: all.
+            transformation: What it receives instead of the payload; null: the payload, byte for
+                byte.
+            rate_limit: How many attempts are made in a time, at most; null: no such limit.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -720,10 +1025,20 @@ class AsyncEndpoints:
 
         Raises:
             NotFoundError: `not_found`.
-            ConflictError: `idempotency_in_progress`.
+            ConflictError: `idempotency_in_progress`, `too_many_endpoints`.
             UnprocessableError: `url_not_allowed`, `header_not_allowed`, `secret_not_valid`,
                 `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> created = await client.endpoints.create(
+            ...     "my-app",
+            ...     url="https://example.com/webhooks",
+            ...     description="Orders service",
+            ...     events=["invoice.*"],
+            ...     headers={"X-Api-Key": "key-of-the-receiver"},
+            ...     metadata={"env": "production"},
+            ... )
         """
         return await self._core.request(
             Call(
@@ -743,6 +1058,9 @@ class AsyncEndpoints:
                         "retry_policy": retry_policy,
                         "max_concurrency": max_concurrency,
                         "signing": signing,
+                        "filter_rules": filter_rules,
+                        "transformation": transformation,
+                        "rate_limit": rate_limit,
                     }
                 ),
                 idempotent=True,
@@ -770,9 +1088,9 @@ class AsyncEndpoints:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -780,6 +1098,9 @@ class AsyncEndpoints:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> endpoint = await client.endpoints.get("my-app", endpoint_id)
         """
         return await self._core.request(
             Call(
@@ -812,6 +1133,9 @@ class AsyncEndpoints:
         retry_policy: RetryPolicy | Mapping[str, Any] | None | Unset = UNSET,
         max_concurrency: int | Unset = UNSET,
         signing: EndpointSigningUpdate | Mapping[str, Any] | Unset = UNSET,
+        filter_rules: Mapping[str, Any] | None | Unset = UNSET,
+        transformation: Transformation | Mapping[str, Any] | None | Unset = UNSET,
+        rate_limit: EndpointRateLimit | Mapping[str, Any] | None | Unset = UNSET,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
         extra_headers: Mapping[str, str] | None = None,
@@ -822,14 +1146,14 @@ class AsyncEndpoints:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             url: Where deliveries are posted: an absolute https URL (http only where the server's
                 settings allow it) whose host is public. Otherwise 422 `url_not_allowed`. 1 to 2048
                 characters.
             description: For people. At most 500 characters.
-            events: Which events it receives. 1 to 100 items.
+            events: Which events it receives. 1 to 100 items. No item twice.
             headers: Headers of your own on every delivery, at most 20. Values are stored encrypted
                 and read back as `***`. Headers that Hookwright or the connection sets (`host`,
                 `content-*`, `webhook-*`, …) are refused with 422 `header_not_allowed`. Members are
@@ -842,7 +1166,14 @@ class AsyncEndpoints:
             retry_policy: The endpoint's own retry policy; null: the app's.
             max_concurrency: How many deliveries are sent to it at the same time, at most. 1 to
                 1000.
-            signing: Whose secret signs from now on.
+            signing: Whose secret signs from now on, and by which scheme; what is absent stays. Who
+                has no secret of that scheme yet gets a random one, which only a rotation shows. At
+                least 1 member.
+            filter_rules: Which of the subscribed events it receives, judged when an event is
+                published; null: all.
+            transformation: What it receives instead of the payload; null: the payload, byte for
+                byte.
+            rate_limit: How many attempts are made in a time, at most; null: no such limit.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -851,6 +1182,14 @@ class AsyncEndpoints:
             NotFoundError: `not_found`.
             UnprocessableError: `url_not_allowed`, `header_not_allowed`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> endpoint = await client.endpoints.update(
+            ...     "my-app",
+            ...     endpoint_id,
+            ...     events=["invoice.paid", "order.*"],
+            ...     headers={"X-Api-Key": None},
+            ... )
         """
         return await self._core.request(
             Call(
@@ -874,6 +1213,9 @@ class AsyncEndpoints:
                         "retry_policy": retry_policy,
                         "max_concurrency": max_concurrency,
                         "signing": signing,
+                        "filter_rules": filter_rules,
+                        "transformation": transformation,
+                        "rate_limit": rate_limit,
                     }
                 ),
                 options=CallOptions(
@@ -894,13 +1236,13 @@ class AsyncEndpoints:
         """Delete an endpoint.
 
         Its deliveries stay readable; what was pending is cancelled (`endpoint_deleted`). An attempt
-        under way finishes, none follows.
+        under way finishes, none follows. Its secrets and the values of its headers are erased.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -908,6 +1250,9 @@ class AsyncEndpoints:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> await client.endpoints.delete("my-app", endpoint_id)
         """
         return await self._core.request(
             Call(
@@ -939,13 +1284,15 @@ class AsyncEndpoints:
         """Enable an endpoint.
 
         Also after an automatic disable. Resets its health and releases what was held, or cancels it
-        with `release: false`.
+        with `release: false`, in several transactions: a request that fails may have cancelled a
+        part, and a repetition goes on. Of more than 50,000 held one cancels about so many, answers
+        503 `unavailable` and leaves the endpoint disabled.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             release: Whether held deliveries go out now; false cancels them (`not_released`).
                 Default: `true`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
@@ -959,6 +1306,9 @@ class AsyncEndpoints:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> endpoint = await client.endpoints.enable("my-app", endpoint_id, release=True)
         """
         return await self._core.request(
             Call(
@@ -1002,9 +1352,9 @@ class AsyncEndpoints:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -1016,6 +1366,9 @@ class AsyncEndpoints:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> endpoint = await client.endpoints.disable("my-app", endpoint_id)
         """
         return await self._core.request(
             Call(
@@ -1052,18 +1405,20 @@ class AsyncEndpoints:
         """Send a test event.
 
         Sends one real, signed request now and answers with what came of it. It counts in neither
-        health nor analytics, and is not retried.
+        health nor analytics, and is not retried. The endpoint's `transformation` applies, its
+        `events` and `filter_rules` do not.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             event_name: Dotted words of letters, digits and underscores, e.g. `invoice.paid`. 1 to
-                128 characters. Default: `"hookwright.test"`.
-            payload: The event's data: any JSON object of at most 256 KiB. It is delivered byte for
-                byte as it was received: number precision, key order and escapes survive. Default:
-                `{}`.
+                128 characters. Pattern: `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`. Default:
+                `"hookwright.test"`.
+            payload: The event's data: any JSON object of at most 256 KiB. Unless the endpoint
+                transforms it, it is delivered byte for byte as it was received: number precision,
+                key order and escapes survive. Default: `{}`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -1075,6 +1430,14 @@ class AsyncEndpoints:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> result = await client.endpoints.test(
+            ...     "my-app",
+            ...     endpoint_id,
+            ...     event_name="invoice.paid",
+            ...     payload={"id": "inv_123", "total": 4900},
+            ... )
         """
         return await self._core.request(
             Call(
@@ -1115,17 +1478,19 @@ class AsyncEndpoints:
     ) -> SecretRotated:
         """Rotate an endpoint's signing secret.
 
-        Makes a new secret of the endpoint's own. The old one signs beside it until the overlap
-        ends; `overlap_seconds: 0` invalidates it at once. While `signing.source` is `app` neither
-        signs: rotate the app's with `apps.rotate_secret`.
+        Makes a new secret of the endpoint's own, for its `signing.scheme`. Its old ones sign beside
+        it until the overlap ends; `overlap_seconds: 0` ends them at once. An attempt that is just
+        being made ready may still be signed as before, up to 10 seconds after the answer. While
+        `signing.source` is `app` neither signs: rotate the app's with `apps.rotate_secret`.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            endpoint_id: The endpoint's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             overlap_seconds: For so long the old secret signs beside the new one; 0 ends it at once.
-                0 to 604800. Default: `86400`.
+                No more than the 10 newest secrets of one owner sign; a further rotation ends the
+                oldest at once. 0 to 604800. Default: `86400`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -1137,6 +1502,13 @@ class AsyncEndpoints:
             ConflictError: `idempotency_in_progress`.
             UnprocessableError: `idempotency_key_reused`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> rotated = await client.endpoints.rotate_secret(
+            ...     "my-app",
+            ...     endpoint_id,
+            ...     overlap_seconds=86400,
+            ... )
         """
         return await self._core.request(
             Call(
@@ -1159,6 +1531,180 @@ class AsyncEndpoints:
                     max_retries=max_retries,
                     extra_headers=extra_headers,
                     idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
+    async def stats(
+        self,
+        app_slug: str,
+        endpoint_id: str,
+        *,
+        period: AnalyticsPeriod | Unset = UNSET,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> AnalyticsStats:
+        """Count an endpoint's deliveries.
+
+        What became of the endpoint's deliveries and attempts in the last hour, day, week or 30
+        days. See `AnalyticsStats` for what is counted.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            period: How far back. Default: `"24h"`.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> stats = await client.endpoints.stats("my-app", endpoint_id)
+        """
+        return await self._core.request(
+            Call(
+                operation="endpoints.stats",
+                method="GET",
+                path=expand(
+                    "/v1/apps/{app_slug}/endpoints/{endpoint_id}/stats",
+                    app_slug=app_slug,
+                    endpoint_id=endpoint_id,
+                ),
+                decode=AnalyticsStats.from_dict,
+                query=query_items(period=period),
+                options=CallOptions(
+                    timeout=timeout, max_retries=max_retries, extra_headers=extra_headers
+                ),
+            )
+        )
+
+    async def get_secret_public_key(
+        self,
+        app_slug: str,
+        endpoint_id: str,
+        *,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> SecretPublicKey:
+        """Get an endpoint's public key.
+
+        What its receiver needs to verify signatures of scheme `v1a`; of the app's key while
+        `signing.source` is `app`. 404 while `signing.scheme` is `v1`, whose secret nobody may read.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> key = await client.endpoints.get_secret_public_key("my-app", endpoint_id)
+        """
+        return await self._core.request(
+            Call(
+                operation="endpoints.get_secret_public_key",
+                method="GET",
+                path=expand(
+                    "/v1/apps/{app_slug}/endpoints/{endpoint_id}/public-key",
+                    app_slug=app_slug,
+                    endpoint_id=endpoint_id,
+                ),
+                decode=SecretPublicKey.from_dict,
+                options=CallOptions(
+                    timeout=timeout, max_retries=max_retries, extra_headers=extra_headers
+                ),
+            )
+        )
+
+    def list_deliveries(
+        self,
+        app_slug: str,
+        endpoint_id: str,
+        *,
+        status: Sequence[DeliveryStatusFilter] | Unset = UNSET,
+        event_name: str | Unset = UNSET,
+        after: datetime | Unset = UNSET,
+        before: datetime | Unset = UNSET,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
+        offset: int | Unset = UNSET,
+        include_total: bool | Unset = UNSET,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> AsyncPager[Delivery]:
+        """List an endpoint's deliveries.
+
+        Newest first; the same rows as `deliveries.list` with `endpoint_id`.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            endpoint_id: The endpoint's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            status: Only deliveries in one of these states; repeat the parameter for several. At
+                most 8 items. No item twice.
+            event_name: Only this event. 1 to 128 characters. Pattern:
+                `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+            after: Only rows created at or after this instant.
+            before: Only rows created before this instant.
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
+                to 512 characters.
+            offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
+                10000.
+            include_total: Whether to count all matching rows (`total_count`). Default: `false`.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> async for delivery in client.endpoints.list_deliveries("my-app", endpoint_id):
+            ...     print(delivery.id)
+        """
+        return self._core.page(
+            Call(
+                operation="endpoints.list_deliveries",
+                method="GET",
+                path=expand(
+                    "/v1/apps/{app_slug}/endpoints/{endpoint_id}/deliveries",
+                    app_slug=app_slug,
+                    endpoint_id=endpoint_id,
+                ),
+                decode=Delivery.from_dict,
+                query=query_items(
+                    status=status,
+                    event_name=event_name,
+                    after=after,
+                    before=before,
+                    limit=limit,
+                    cursor=cursor,
+                    offset=offset,
+                    include_total=include_total,
+                ),
+                options=CallOptions(
+                    timeout=timeout, max_retries=max_retries, extra_headers=extra_headers
                 ),
             )
         )

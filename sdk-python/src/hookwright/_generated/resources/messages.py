@@ -11,6 +11,7 @@ from hookwright._core.call import (
     query_items,
 )
 from hookwright._generated.models.message import Message
+from hookwright._generated.models.message_cancelled import MessageCancelled
 from hookwright._generated.models.message_detail import MessageDetail
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from hookwright._core.call import Unset
     from hookwright._core.client import AsyncCore, SyncCore
     from hookwright._core.paging import AsyncPager, SyncPage
+    from hookwright._generated.raw import (
+        AsyncMessagesWithRawResponse,
+        MessagesWithRawResponse,
+    )
 
 
 class Messages:
@@ -30,12 +35,20 @@ class Messages:
     def __init__(self, core: SyncCore) -> None:
         self._core = core
 
+    @property
+    def with_raw_response(self) -> MessagesWithRawResponse:
+        """The same methods, with the answers as they came: status, headers, and `parse()`."""
+        from hookwright._generated.raw import MessagesWithRawResponse
+
+        return MessagesWithRawResponse(Messages(self._core.raw()))
+
     def list(
         self,
         app_slug: str,
         *,
         event_name: str | Unset = UNSET,
         event_id: str | Unset = UNSET,
+        tag: str | Unset = UNSET,
         after: datetime | Unset = UNSET,
         before: datetime | Unset = UNSET,
         limit: int | Unset = UNSET,
@@ -53,14 +66,20 @@ class Messages:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            event_name: Only this event. 1 to 128 characters.
-            event_id: Only messages with this correlation id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            event_name: Only this event. 1 to 128 characters. Pattern:
+                `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+            event_id: Only messages with this correlation id. 1 to 64 characters. Pattern:
+                `^[\\x20-\\x7e]+$`.
+            tag: Only messages with this label. 1 to 64 characters. Pattern: `^[\\x20-\\x7e]+$`.
             after: Only rows created at or after this instant.
             before: Only rows created before this instant.
-            limit: How many rows a page holds. 1 to 100. Default: `20`.
-            cursor: `next_cursor` of the page before. It is opaque, signed and tied to this query. 1
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
                 to 512 characters.
             offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
                 10000.
@@ -72,6 +91,10 @@ class Messages:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> for message in client.messages.list("my-app"):
+            ...     print(message.id)
         """
         return self._core.page(
             Call(
@@ -82,6 +105,7 @@ class Messages:
                 query=query_items(
                     event_name=event_name,
                     event_id=event_id,
+                    tag=tag,
                     after=after,
                     before=before,
                     limit=limit,
@@ -110,9 +134,9 @@ class Messages:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            message_id: The message's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            message_id: The message's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -120,6 +144,9 @@ class Messages:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> detail = client.messages.get("my-app", message_id)
         """
         return self._core.request(
             Call(
@@ -137,6 +164,117 @@ class Messages:
             )
         )
 
+    def cancel(
+        self,
+        app_slug: str,
+        message_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> MessageCancelled:
+        """Cancel a message.
+
+        Its waiting deliveries become `cancelled` (`user`); those that are being sent finish that
+        attempt and none follows. What has ended stays as it is.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            message_id: The message's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `idempotency_in_progress`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> cancelled = client.messages.cancel("my-app", message_id)
+        """
+        return self._core.request(
+            Call(
+                operation="messages.cancel",
+                method="POST",
+                path=expand(
+                    "/v1/apps/{app_slug}/messages/{message_id}/cancel",
+                    app_slug=app_slug,
+                    message_id=message_id,
+                ),
+                decode=MessageCancelled.from_dict,
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
+    def expunge(
+        self,
+        app_slug: str,
+        message_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Message:
+        """Erase a message's payload.
+
+        The payload is erased for good; the message, its deliveries and their attempts stay. Waiting
+        deliveries are cancelled as by `messages.cancel`. Nothing of it can be retried or replayed
+        any more (409 `payload_expunged`). A second time changes nothing.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            message_id: The message's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `idempotency_in_progress`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> message = client.messages.expunge("my-app", message_id)
+        """
+        return self._core.request(
+            Call(
+                operation="messages.expunge",
+                method="POST",
+                path=expand(
+                    "/v1/apps/{app_slug}/messages/{message_id}/expunge",
+                    app_slug=app_slug,
+                    message_id=message_id,
+                ),
+                decode=Message.from_dict,
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
 
 class AsyncMessages:
     """Events that were accepted."""
@@ -146,12 +284,20 @@ class AsyncMessages:
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
 
+    @property
+    def with_raw_response(self) -> AsyncMessagesWithRawResponse:
+        """The same methods, with the answers as they came: status, headers, and `parse()`."""
+        from hookwright._generated.raw import AsyncMessagesWithRawResponse
+
+        return AsyncMessagesWithRawResponse(AsyncMessages(self._core.raw()))
+
     def list(
         self,
         app_slug: str,
         *,
         event_name: str | Unset = UNSET,
         event_id: str | Unset = UNSET,
+        tag: str | Unset = UNSET,
         after: datetime | Unset = UNSET,
         before: datetime | Unset = UNSET,
         limit: int | Unset = UNSET,
@@ -169,14 +315,20 @@ class AsyncMessages:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            event_name: Only this event. 1 to 128 characters.
-            event_id: Only messages with this correlation id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            event_name: Only this event. 1 to 128 characters. Pattern:
+                `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+            event_id: Only messages with this correlation id. 1 to 64 characters. Pattern:
+                `^[\\x20-\\x7e]+$`.
+            tag: Only messages with this label. 1 to 64 characters. Pattern: `^[\\x20-\\x7e]+$`.
             after: Only rows created at or after this instant.
             before: Only rows created before this instant.
-            limit: How many rows a page holds. 1 to 100. Default: `20`.
-            cursor: `next_cursor` of the page before. It is opaque, signed and tied to this query. 1
+            limit: How many rows a page holds. It may hold fewer, even none, while `has_more` is
+                true: where nothing but looking at rows one by one can tell which fit a filter, a
+                page looks at 1,000 at most, and `next_cursor` goes on behind them. 1 to 100.
+                Default: `20`.
+            cursor: `next_cursor` of the page before. It is opaque, sealed and tied to this query. 1
                 to 512 characters.
             offset: How many rows to skip, for shallow jumps. Not together with `cursor`. 0 to
                 10000.
@@ -188,6 +340,10 @@ class AsyncMessages:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> async for message in client.messages.list("my-app"):
+            ...     print(message.id)
         """
         return self._core.page(
             Call(
@@ -198,6 +354,7 @@ class AsyncMessages:
                 query=query_items(
                     event_name=event_name,
                     event_id=event_id,
+                    tag=tag,
                     after=after,
                     before=before,
                     limit=limit,
@@ -226,9 +383,9 @@ class AsyncMessages:
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
-            message_id: The message's id. 1 to 64 characters.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            message_id: The message's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
             timeout: Seconds that this call may wait for the network; None waits without end.
             max_retries: How often a failed attempt of this call is repeated.
             extra_headers: Headers of this call, over those of the client.
@@ -236,6 +393,9 @@ class AsyncMessages:
         Raises:
             NotFoundError: `not_found`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> detail = await client.messages.get("my-app", message_id)
         """
         return await self._core.request(
             Call(
@@ -249,6 +409,117 @@ class AsyncMessages:
                 decode=MessageDetail.from_dict,
                 options=CallOptions(
                     timeout=timeout, max_retries=max_retries, extra_headers=extra_headers
+                ),
+            )
+        )
+
+    async def cancel(
+        self,
+        app_slug: str,
+        message_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> MessageCancelled:
+        """Cancel a message.
+
+        Its waiting deliveries become `cancelled` (`user`); those that are being sent finish that
+        attempt and none follows. What has ended stays as it is.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            message_id: The message's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `idempotency_in_progress`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> cancelled = await client.messages.cancel("my-app", message_id)
+        """
+        return await self._core.request(
+            Call(
+                operation="messages.cancel",
+                method="POST",
+                path=expand(
+                    "/v1/apps/{app_slug}/messages/{message_id}/cancel",
+                    app_slug=app_slug,
+                    message_id=message_id,
+                ),
+                decode=MessageCancelled.from_dict,
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
+    async def expunge(
+        self,
+        app_slug: str,
+        message_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Message:
+        """Erase a message's payload.
+
+        The payload is erased for good; the message, its deliveries and their attempts stay. Waiting
+        deliveries are cancelled as by `messages.cancel`. Nothing of it can be retried or replayed
+        any more (409 `payload_expunged`). A second time changes nothing.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            message_id: The message's id. 1 to 64 characters. Pattern: `^[\\x21-\\x7e]+$`.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `idempotency_in_progress`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> message = await client.messages.expunge("my-app", message_id)
+        """
+        return await self._core.request(
+            Call(
+                operation="messages.expunge",
+                method="POST",
+                path=expand(
+                    "/v1/apps/{app_slug}/messages/{message_id}/expunge",
+                    app_slug=app_slug,
+                    message_id=message_id,
+                ),
+                decode=Message.from_dict,
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
                 ),
             )
         )

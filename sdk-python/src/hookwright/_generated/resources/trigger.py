@@ -11,13 +11,20 @@ from hookwright._core.call import (
     json_value,
 )
 from hookwright._generated.models.trigger_accepted import TriggerAccepted
+from hookwright._generated.models.trigger_batch_result import TriggerBatchResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from typing import Any
 
     from hookwright._core.call import Unset
     from hookwright._core.client import AsyncCore, SyncCore
+    from hookwright._generated.models.trigger_send import TriggerSend
+    from hookwright._generated.raw import (
+        AsyncTriggerWithRawResponse,
+        TriggerWithRawResponse,
+    )
 
 
 class Trigger:
@@ -28,6 +35,13 @@ class Trigger:
     def __init__(self, core: SyncCore) -> None:
         self._core = core
 
+    @property
+    def with_raw_response(self) -> TriggerWithRawResponse:
+        """The same methods, with the answers as they came: status, headers, and `parse()`."""
+        from hookwright._generated.raw import TriggerWithRawResponse
+
+        return TriggerWithRawResponse(Trigger(self._core.raw()))
+
     def send(
         self,
         app_slug: str,
@@ -36,6 +50,12 @@ class Trigger:
         payload: Mapping[str, Any],
         event_id: str | Unset = UNSET,
         endpoint_ids: Sequence[str] | Unset = UNSET,
+        filter_context: Mapping[str, Any] | Unset = UNSET,
+        tags: Sequence[str] | Unset = UNSET,
+        deliver_at: datetime | Unset = UNSET,
+        expires_at: datetime | Unset = UNSET,
+        ordering_key: str | Unset = UNSET,
+        dry_run: bool | Unset = UNSET,
         idempotency_key: str | None = None,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
@@ -45,20 +65,40 @@ class Trigger:
 
         Answers 202 only after one transaction holds the message and all of its deliveries: from
         then on it is delivered or visibly finished. With an `Idempotency-Key`, a repeat while the
-        first is still running waits for it and answers the same.
+        first is still running waits for it and answers the same. The schema of the event's type
+        judges the payload as it was received: 422 `payload_schema_mismatch` points at what breaks
+        it. While the app's `event_type_policy` is `registered`, a name that is not in the
+        catalogue, or archived there, is 422 `unknown_event_type`.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             event_name: Dotted words of letters, digits and underscores, e.g. `invoice.paid`. 1 to
-                128 characters.
-            payload: The event's data: any JSON object of at most 256 KiB. It is delivered byte for
-                byte as it was received: number precision, key order and escapes survive.
+                128 characters. Pattern: `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+            payload: The event's data: any JSON object of at most 256 KiB. Unless the endpoint
+                transforms it, it is delivered byte for byte as it was received: number precision,
+                key order and escapes survive.
             event_id: Your own correlation id; messages can be filtered by it. It need not be
-                unique. 1 to 64 characters.
-            endpoint_ids: Only these endpoints; their subscriptions still apply. An unknown id is
-                422 `unknown_endpoint`. 1 to 1000 items.
+                unique. 1 to 64 characters. Pattern: `^[\\x20-\\x7e]+$`.
+            endpoint_ids: Only these endpoints; their subscriptions and filters still apply. An
+                unknown id is 422 `unknown_endpoint`. 1 to 1000 items. No item twice.
+            filter_context: What the filters of endpoints see as `context` beside the payload; any
+                JSON object of at most 8 KiB. It is neither delivered nor stored.
+            tags: Labels of your own; messages can be filtered by one of them. At most 10 items. No
+                item twice.
+            deliver_at: Not before this instant is anything sent, at most 30 days ahead; in the past
+                it means at once. Accepted is the event now.
+            expires_at: From this instant on no attempt begins, and what still waits reads
+                `cancelled` (`expired`). It lies in the future and after `deliver_at`.
+            ordering_key: Events of one app with the same key go to each endpoint one at a time, in
+                the order in which they were accepted; those of a batch in their order there. The
+                next one waits while one is `pending`, `sending` or `held`, and goes once it is
+                `delivered`, `failed`, `dead_letter` or `cancelled`. Different keys, and events
+                without a key, wait for nothing. With `deliver_at` it is 422 `not_schedulable`. 1 to
+                128 characters. Pattern: `^[\\x20-\\x7e]+$`.
+            dry_run: Judge the event and say where it would go, without writing or sending anything.
+                Default: `false`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -68,8 +108,18 @@ class Trigger:
         Raises:
             NotFoundError: `not_found`.
             ConflictError: `app_inactive`, `idempotency_in_progress`.
-            UnprocessableError: `unknown_endpoint`, `idempotency_key_reused`.
+            UnprocessableError: `unknown_endpoint`, `idempotency_key_reused`, `unknown_event_type`,
+                `payload_schema_mismatch`, `not_schedulable`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> accepted = client.trigger.send(
+            ...     "my-app",
+            ...     event_name="invoice.paid",
+            ...     payload={"id": "inv_123", "total": 4900},
+            ...     event_id="inv_123",
+            ...     tags=["priority"],
+            ... )
         """
         return self._core.request(
             Call(
@@ -83,6 +133,86 @@ class Trigger:
                         "payload": payload,
                         "event_id": event_id,
                         "endpoint_ids": endpoint_ids,
+                        "filter_context": filter_context,
+                        "tags": tags,
+                        "deliver_at": deliver_at,
+                        "expires_at": expires_at,
+                        "ordering_key": ordering_key,
+                        "dry_run": dry_run,
+                    }
+                ),
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
+    def send_batch(
+        self,
+        app_slug: str,
+        *,
+        events: Sequence[TriggerSend | Mapping[str, Any]],
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> TriggerBatchResult:
+        """Publish many events.
+
+        Each event is judged and stored by itself, as by `trigger.send`: one that is refused does
+        not keep the others out, and `results` says for each what became of it. What breaks the
+        contract's form is a 400 for the whole, and nothing is published. The body has at most 5
+        MiB. Against the app's rate the batch counts as its number of events; it is taken whole
+        while the window has room for one.
+        One `Idempotency-Key` stands for the whole batch. When the server could not finish it (503),
+        a repeat with the same key publishes what is missing and nothing twice.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            events: The events, each as `trigger.send` takes it. 1 to 500 items.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `app_inactive`, `idempotency_in_progress`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> result = client.trigger.send_batch(
+            ...     "my-app",
+            ...     events=[
+            ...         {
+            ...             "event_name": "invoice.paid",
+            ...             "payload": {"id": "inv_123", "total": 4900},
+            ...         },
+            ...         {
+            ...             "event_name": "invoice.paid",
+            ...             "payload": {"id": "inv_124", "total": 100},
+            ...             "endpoint_ids": ["ep_unknown"],
+            ...         },
+            ...     ],
+            ... )
+        """
+        return self._core.request(
+            Call(
+                operation="trigger.send_batch",
+                method="POST",
+                path=expand("/v1/apps/{app_slug}/trigger/batch", app_slug=app_slug),
+                decode=TriggerBatchResult.from_dict,
+                body=json_value(
+                    {
+                        "events": events,
                     }
                 ),
                 idempotent=True,
@@ -104,6 +234,13 @@ class AsyncTrigger:
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
 
+    @property
+    def with_raw_response(self) -> AsyncTriggerWithRawResponse:
+        """The same methods, with the answers as they came: status, headers, and `parse()`."""
+        from hookwright._generated.raw import AsyncTriggerWithRawResponse
+
+        return AsyncTriggerWithRawResponse(AsyncTrigger(self._core.raw()))
+
     async def send(
         self,
         app_slug: str,
@@ -112,6 +249,12 @@ class AsyncTrigger:
         payload: Mapping[str, Any],
         event_id: str | Unset = UNSET,
         endpoint_ids: Sequence[str] | Unset = UNSET,
+        filter_context: Mapping[str, Any] | Unset = UNSET,
+        tags: Sequence[str] | Unset = UNSET,
+        deliver_at: datetime | Unset = UNSET,
+        expires_at: datetime | Unset = UNSET,
+        ordering_key: str | Unset = UNSET,
+        dry_run: bool | Unset = UNSET,
         idempotency_key: str | None = None,
         timeout: float | Unset | None = UNSET,
         max_retries: int | Unset = UNSET,
@@ -121,20 +264,40 @@ class AsyncTrigger:
 
         Answers 202 only after one transaction holds the message and all of its deliveries: from
         then on it is delivered or visibly finished. With an `Idempotency-Key`, a repeat while the
-        first is still running waits for it and answers the same.
+        first is still running waits for it and answers the same. The schema of the event's type
+        judges the payload as it was received: 422 `payload_schema_mismatch` points at what breaks
+        it. While the app's `event_type_policy` is `registered`, a name that is not in the
+        catalogue, or archived there, is 422 `unknown_event_type`.
 
         Args:
             app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
-                read or retried, every app that the key may see; with a key bound to an app, that
-                app on every operation.
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
             event_name: Dotted words of letters, digits and underscores, e.g. `invoice.paid`. 1 to
-                128 characters.
-            payload: The event's data: any JSON object of at most 256 KiB. It is delivered byte for
-                byte as it was received: number precision, key order and escapes survive.
+                128 characters. Pattern: `^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$`.
+            payload: The event's data: any JSON object of at most 256 KiB. Unless the endpoint
+                transforms it, it is delivered byte for byte as it was received: number precision,
+                key order and escapes survive.
             event_id: Your own correlation id; messages can be filtered by it. It need not be
-                unique. 1 to 64 characters.
-            endpoint_ids: Only these endpoints; their subscriptions still apply. An unknown id is
-                422 `unknown_endpoint`. 1 to 1000 items.
+                unique. 1 to 64 characters. Pattern: `^[\\x20-\\x7e]+$`.
+            endpoint_ids: Only these endpoints; their subscriptions and filters still apply. An
+                unknown id is 422 `unknown_endpoint`. 1 to 1000 items. No item twice.
+            filter_context: What the filters of endpoints see as `context` beside the payload; any
+                JSON object of at most 8 KiB. It is neither delivered nor stored.
+            tags: Labels of your own; messages can be filtered by one of them. At most 10 items. No
+                item twice.
+            deliver_at: Not before this instant is anything sent, at most 30 days ahead; in the past
+                it means at once. Accepted is the event now.
+            expires_at: From this instant on no attempt begins, and what still waits reads
+                `cancelled` (`expired`). It lies in the future and after `deliver_at`.
+            ordering_key: Events of one app with the same key go to each endpoint one at a time, in
+                the order in which they were accepted; those of a batch in their order there. The
+                next one waits while one is `pending`, `sending` or `held`, and goes once it is
+                `delivered`, `failed`, `dead_letter` or `cancelled`. Different keys, and events
+                without a key, wait for nothing. With `deliver_at` it is 422 `not_schedulable`. 1 to
+                128 characters. Pattern: `^[\\x20-\\x7e]+$`.
+            dry_run: Judge the event and say where it would go, without writing or sending anything.
+                Default: `false`.
             idempotency_key: Makes the call safe to repeat; without it, a random one covers the
                 call's own retries.
             timeout: Seconds that this call may wait for the network; None waits without end.
@@ -144,8 +307,18 @@ class AsyncTrigger:
         Raises:
             NotFoundError: `not_found`.
             ConflictError: `app_inactive`, `idempotency_in_progress`.
-            UnprocessableError: `unknown_endpoint`, `idempotency_key_reused`.
+            UnprocessableError: `unknown_endpoint`, `idempotency_key_reused`, `unknown_event_type`,
+                `payload_schema_mismatch`, `not_schedulable`.
             APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> accepted = await client.trigger.send(
+            ...     "my-app",
+            ...     event_name="invoice.paid",
+            ...     payload={"id": "inv_123", "total": 4900},
+            ...     event_id="inv_123",
+            ...     tags=["priority"],
+            ... )
         """
         return await self._core.request(
             Call(
@@ -159,6 +332,86 @@ class AsyncTrigger:
                         "payload": payload,
                         "event_id": event_id,
                         "endpoint_ids": endpoint_ids,
+                        "filter_context": filter_context,
+                        "tags": tags,
+                        "deliver_at": deliver_at,
+                        "expires_at": expires_at,
+                        "ordering_key": ordering_key,
+                        "dry_run": dry_run,
+                    }
+                ),
+                idempotent=True,
+                options=CallOptions(
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    extra_headers=extra_headers,
+                    idempotency_key=idempotency_key,
+                ),
+            )
+        )
+
+    async def send_batch(
+        self,
+        app_slug: str,
+        *,
+        events: Sequence[TriggerSend | Mapping[str, Any]],
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> TriggerBatchResult:
+        """Publish many events.
+
+        Each event is judged and stored by itself, as by `trigger.send`: one that is refused does
+        not keep the others out, and `results` says for each what became of it. What breaks the
+        contract's form is a 400 for the whole, and nothing is published. The body has at most 5
+        MiB. Against the app's rate the batch counts as its number of events; it is taken whole
+        while the window has room for one.
+        One `Idempotency-Key` stands for the whole batch. When the server could not finish it (503),
+        a repeat with the same key publishes what is missing and nothing twice.
+
+        Args:
+            app_slug: The app's slug. `-` means, on lists and wherever messages and deliveries are
+                read or steered, every app that the key may see; with a key bound to an app, that
+                app on every operation. Pattern: `^(-|_system|[a-z0-9][a-z0-9-]{0,62})$`.
+            events: The events, each as `trigger.send` takes it. 1 to 500 items.
+            idempotency_key: Makes the call safe to repeat; without it, a random one covers the
+                call's own retries.
+            timeout: Seconds that this call may wait for the network; None waits without end.
+            max_retries: How often a failed attempt of this call is repeated.
+            extra_headers: Headers of this call, over those of the client.
+
+        Raises:
+            NotFoundError: `not_found`.
+            ConflictError: `app_inactive`, `idempotency_in_progress`.
+            UnprocessableError: `idempotency_key_reused`.
+            APIError: Any other failure; `hookwright.errors` lists them.
+
+        Examples:
+            >>> result = await client.trigger.send_batch(
+            ...     "my-app",
+            ...     events=[
+            ...         {
+            ...             "event_name": "invoice.paid",
+            ...             "payload": {"id": "inv_123", "total": 4900},
+            ...         },
+            ...         {
+            ...             "event_name": "invoice.paid",
+            ...             "payload": {"id": "inv_124", "total": 100},
+            ...             "endpoint_ids": ["ep_unknown"],
+            ...         },
+            ...     ],
+            ... )
+        """
+        return await self._core.request(
+            Call(
+                operation="trigger.send_batch",
+                method="POST",
+                path=expand("/v1/apps/{app_slug}/trigger/batch", app_slug=app_slug),
+                decode=TriggerBatchResult.from_dict,
+                body=json_value(
+                    {
+                        "events": events,
                     }
                 ),
                 idempotent=True,

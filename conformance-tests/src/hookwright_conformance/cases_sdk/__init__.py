@@ -1,0 +1,1 @@
+"""The cases that judge SDKs, by what they are about."""

@@ -1,0 +1,1 @@
+"""The SDK mode: cases that judge an SDK through its driver."""
