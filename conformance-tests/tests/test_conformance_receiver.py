@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import socket
 import ssl
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -336,3 +338,20 @@ def test_close_cuts_open_connections() -> None:
         receiver.close()
 
         assert b"" == client.recv(1)
+
+
+def test_close_leaves_no_socket_of_who_just_came() -> None:
+    """Connections that are being accepted, in a handshake or at the canary are cut as well."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for _ in range(20):
+            receiver = Receiver.start(tls=True)
+            places = [receiver.base_url("http"), receiver.base_url("good"), receiver.canary.url]
+            clients = [connect(place) for place in places for _ in range(5)]
+            receiver.close()
+            for client in clients:
+                client.close()
+        del receiver
+        gc.collect()
+
+    assert [] == [str(warning.message) for warning in warned]

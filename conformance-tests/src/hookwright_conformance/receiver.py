@@ -19,7 +19,7 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -130,6 +130,7 @@ class Canary:
         self.visits: list[Visit] = []
         self.host = ""
         self.port = 0
+        self._live: dict[asyncio.Task[None] | None, asyncio.WriteTransport] = {}
 
     @property
     def url(self) -> str:
@@ -140,10 +141,20 @@ class Canary:
         """For the receiver: note the visit and hang up."""
         at = time.monotonic()
         data = b""
+        task = asyncio.current_task()
+        self._live[task] = writer.transport
         with contextlib.suppress(TimeoutError, OSError):
-            data = await asyncio.wait_for(reader.read(4096), 0.5)
+            async with asyncio.timeout(0.5):
+                data = await reader.read(4096)
         self.visits.append(Visit(at, data))
         writer.close()
+        del self._live[task]
+
+    def abort(self) -> Iterator[asyncio.Task[None] | None]:
+        """Cut the visits; the tasks, which note them, end soon after."""
+        for task, transport in self._live.items():
+            transport.abort()
+            yield task
 
 
 class Receiver:
@@ -270,10 +281,20 @@ class Receiver:
         self._ports[listener] = _port_of(server)
 
     async def _stop(self) -> None:
+        for listening in (listening for server in self._servers for listening in server.sockets):
+            self._loop.remove_reader(listening.fileno())
+        # What was accepted a moment ago gets its task, its transport and its protocol: of a server
+        # that is closed already, asyncio would leave its socket open.
+        for _ in range(4):
+            await asyncio.sleep(0)
         for server in self._servers:
             server.close()
-        tasks = [connection.abort() for connection in list(self._live)]
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            served = {connection.abort() for connection in self._live}
+            for handshake in others - served - set(self.canary.abort()):
+                handshake.cancel()
+            await asyncio.wait(others)
+        await asyncio.sleep(0)  # and the transports close their sockets
 
 
 def _in_url(host: str) -> str:
