@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
-from delivery_lab import DeliveryLab
+from delivery_lab import DeliveryLab, eventually
 from rollup_recount import Recount, plain
 from store_lab import ACCOUNT
 
+from hookwright_server.delivery.attempt_log import AttemptLog
+from hookwright_server.delivery.claim import Claim
+from hookwright_server.delivery.outbox import Outbox
 from hookwright_server.delivery.system_events import Happening, SystemEvents
 from hookwright_server.domain.contract import RETRY_PRESETS
 from hookwright_server.domain.filters import Filter, compile_filter
@@ -131,6 +136,38 @@ def test_an_engine_delivers_what_it_tells(lab: DeliveryLab) -> None:
         lab.settle(engine)
 
     assert ["http://127.0.0.1:9/", "http://127.0.0.1:9/system"] == lab.sender.urls()
+
+
+def test_what_is_told_beside_a_claim_is_waited_for(
+    lab: DeliveryLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine is not quiet when what ended beside its last claim published something."""
+    _system(lab)
+    app_id = lab.store.app(retry_policy='{"delays_seconds": []}')
+    lab.store.deliver(app_id, lab.endpoint(app_id))
+    lab.sender.answer = lambda _: Refused(500)
+    lab.sender.hold(lambda _: len(lab.sender.requests) == 1)
+    ended = asyncio.Event()
+    claim, completed = Outbox.claim, AttemptLog.completed
+
+    async def late(self: Outbox, *arguments: Any) -> Claim:
+        found = await claim(self, *arguments)
+        if lab.sender.requests and not ended.is_set():
+            lab.sender.let_go()
+            await ended.wait()
+        return found
+
+    def told(self: AttemptLog, *arguments: Any) -> None:
+        ended.set()
+        completed(self, *arguments)
+
+    monkeypatch.setattr(Outbox, "claim", late)
+    monkeypatch.setattr(AttemptLog, "completed", told)
+    with lab.engine() as engine:
+        eventually(lambda: len(lab.sender.requests) == 1)
+        lab.settle(engine)
+
+    assert 2 == len(lab.sender.requests)
 
 
 def test_what_is_told_is_counted(lab: DeliveryLab) -> None:

@@ -149,7 +149,8 @@ class DeliveryLoop:
         while not self._stopping.is_set():
             # Cleared before looking: a hint that comes during the claim leads to another one.
             self._look.clear()
-            waiters = list(self._quiet)
+            # What ends beside the claim may have published something that it did not see.
+            waiters = [] if self._in_flight else list(self._quiet)
             async with self._claiming:
                 claim = None if self._paused else await self._claim()
             if claim is not None and self._stopping.is_set():
