@@ -59,6 +59,7 @@ def folder() -> Generator[Path]:
 
 
 @pytest.mark.serial
+@pytest.mark.campaign
 @pytest.mark.needs_service("postgres", "redis")
 def test_faults_of_every_kind_lose_nothing(folder: Path) -> None:
     """Everything acknowledged is delivered, in time and in order, signed with what is valid, and

@@ -16,6 +16,7 @@ STEPS = 2_000
 
 
 @pytest.mark.long
+@pytest.mark.campaign
 def test_server_on_sqlite_agrees_with_the_model(tmp_path: Path) -> None:
     """Whatever users, receivers and the clock do: every delivery and every number is explained."""
     made = run(tmp_path / "hookwright.db", steps=STEPS, first_seed=2026)
@@ -24,6 +25,7 @@ def test_server_on_sqlite_agrees_with_the_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.campaign
 @pytest.mark.needs_service("postgres")
 def test_server_on_postgres_agrees_with_the_model(new_database: NewDatabase) -> None:
     """The same on Postgres."""

@@ -344,6 +344,8 @@ def test_close_leaves_no_socket_of_who_just_came() -> None:
     """Connections that are being accepted, in a handshake or at the canary are cut as well."""
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
+        gc.collect()
+        warned.clear()  # what other tests left
         for _ in range(20):
             receiver = Receiver.start(tls=True)
             places = [receiver.base_url("http"), receiver.base_url("good"), receiver.canary.url]

@@ -13,6 +13,7 @@ SEEDS = (1, 2)
 
 
 @pytest.mark.long
+@pytest.mark.campaign
 @pytest.mark.parametrize("seed", SEEDS)
 def test_kills_lose_nothing(tmp_path: Path, seed: int) -> None:
     """Of the group, the worker, the parent or the engine: nothing lost, halved or left lying."""
