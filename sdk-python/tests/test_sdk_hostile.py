@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import socket
 import threading
 import time
 import tracemalloc
+import weakref
 import zlib
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,6 +26,7 @@ from hookwright import (
 )
 from hookwright._core.bodies import Body, unpack
 from hookwright._core.call import Call
+from hookwright._core.resolver import Resolver
 
 if TYPE_CHECKING:
     from sdk_harness import Driver, ScriptedApi
@@ -302,6 +305,29 @@ def test_a_resolver_that_never_answers(
 
     assert waited < 30
     assert 1 == len(asked) if driver.flavour == "sync" else asked
+
+
+def test_what_a_lookup_raised_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With it the caller's frames would be kept until somebody asks for the name again."""
+
+    class Held:
+        pass
+
+    def deaf(*_: object, **__: object) -> NoReturn:
+        raise socket.gaierror("nobody knows it")
+
+    def ask() -> weakref.ref[Held]:
+        held = Held()
+        with pytest.raises(socket.gaierror):
+            resolver.addresses("api.example", 443, timeout=60)
+        return weakref.ref(held)
+
+    monkeypatch.setattr(socket, "getaddrinfo", deaf)
+    resolver = Resolver()
+    kept = ask()
+    gc.collect()
+
+    assert kept() is None
 
 
 def test_a_name_is_resolved(driver: Driver, api: ScriptedApi) -> None:

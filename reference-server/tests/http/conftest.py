@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from egress_lab import Receiver, Script
 from http_lab import Client, Lab, OpenLab, StartReceiver, Template, make_template, open_lab
 from http_live import LiveServer, serve_live
+from http_postgres import on_postgres
 from http_sink import Sink
+from service_fixtures import NewDatabase
+
+from hookwright_server.store.database import Database
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -96,3 +101,20 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """`hookwright-server serve` as it is installed, on a free port."""
     with serve_live(tmp_path_factory.mktemp("live")) as server:
         yield server
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.needs_service("postgres"))]
+)
+def either_server(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[tuple[Database, Client]]:
+    """The database of an empty server, and its owner, on each back end."""
+    if request.param == "sqlite":
+        open_lab: OpenLab = request.getfixturevalue("new_lab")
+        lab = open_lab()
+        yield lab.server.database, lab.client
+        return
+    new_database: NewDatabase = request.getfixturevalue("new_database")
+    with on_postgres(tmp_path, new_database()) as (made, client):
+        yield made.database, client

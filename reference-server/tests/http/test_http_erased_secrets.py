@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 import sqlalchemy as sa
-from http_lab import Client, OpenLab
-from http_postgres import on_postgres
+from http_lab import Client
 from http_sink import path_to
-from service_fixtures import NewDatabase
 
 from hookwright_server.store.database import Database
 from hookwright_server.store.tables import endpoints, signing_secrets
 
-BACK_ENDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.needs_service("postgres"))]
 NOWHERE = "http://127.0.0.1:1/hook"
-
-
-@pytest.fixture(params=BACK_ENDS)
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Database, Client]]:
-    """The database of an empty server, and its owner, on each back end."""
-    if request.param == "sqlite":
-        open_lab: OpenLab = request.getfixturevalue("new_lab")
-        lab = open_lab()
-        yield lab.server.database, lab.client
-        return
-    new_database: NewDatabase = request.getfixturevalue("new_database")
-    with on_postgres(tmp_path, new_database()) as (made, client):
-        yield made.database, client
 
 
 def _sealed(database: Database) -> tuple[set[str | None], set[str]]:
@@ -43,9 +23,9 @@ def _sealed(database: Database) -> tuple[set[str | None], set[str]]:
     )
 
 
-def test_what_is_deleted_keeps_no_secrets(server: tuple[Database, Client]) -> None:
+def test_what_is_deleted_keeps_no_secrets(either_server: tuple[Database, Client]) -> None:
     """Neither an endpoint's signing secrets and header values, nor those of a whole app."""
-    database, client = server
+    database, client = either_server
     slug, other = (client.new_app()["slug"] for _ in range(2))
     deleted, kept = (
         client.new_endpoint(slug, NOWHERE, active=False, headers={"X-Token": "hush"})

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import pytest
-from http_lab import Client, OpenLab
+from http_lab import Client
 from http_limits import copy_endpoint, copy_event_type
-from http_postgres import on_postgres
-from service_fixtures import NewDatabase
 
 from hookwright_server.domain.contract import Limits
 from hookwright_server.store.database import Database
 
-BACK_ENDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.needs_service("postgres"))]
 NOWHERE = "http://127.0.0.1:1/hook"
 
 
-@pytest.fixture(params=BACK_ENDS)
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Database, Client]]:
-    """The database of an empty server, and its owner, on each back end."""
-    if request.param == "sqlite":
-        open_lab: OpenLab = request.getfixturevalue("new_lab")
-        lab = open_lab()
-        yield lab.server.database, lab.client
-        return
-    new_database: NewDatabase = request.getfixturevalue("new_database")
-    with on_postgres(tmp_path, new_database()) as (made, client):
-        yield made.database, client
-
-
-def test_an_app_has_room_for_so_many_endpoints(server: tuple[Database, Client]) -> None:
+def test_an_app_has_room_for_so_many_endpoints(either_server: tuple[Database, Client]) -> None:
     """Of several that are created at once the last place goes to one; a deleted one makes room."""
-    database, client = server
+    database, client = either_server
     slug = client.new_app()["slug"]
     path = f"/v1/apps/{slug}/endpoints"
     first = client.new_endpoint(slug, NOWHERE)
@@ -50,9 +31,9 @@ def test_an_app_has_room_for_so_many_endpoints(server: tuple[Database, Client]) 
     assert client.new_endpoint(client.new_app()["slug"], NOWHERE)["active"]
 
 
-def test_an_app_has_room_for_so_many_event_types(server: tuple[Database, Client]) -> None:
+def test_an_app_has_room_for_so_many_event_types(either_server: tuple[Database, Client]) -> None:
     """Archived ones count; of several that are created at once the last place goes to one."""
-    database, client = server
+    database, client = either_server
     path = f"/v1/apps/{client.new_app()['slug']}/event-types"
     client.post(path, {"name": "first"}).require(201)
     copy_event_type(database, "first", Limits.event_types_per_app - 2)

@@ -16,9 +16,10 @@ Outcome = Literal["ok", "fail", "unknown"]
 Pair = tuple[str, str]
 
 UNRECORDED_S = 2.0
-"""An answered delivery is written down within this time; later a kill explains no duplicate."""
+"""An answered delivery is written down within this time; what a kill later than that is to explain
+must be an `interrupted` attempt in the database too."""
 _SKEW_S = 0.5
-_STALL_S = 30.0
+_STALL_S = 10.0  # by so much a machine under load puts off what is to be written down or read
 _SEEN_EARLY_S = 0.005
 
 
@@ -345,8 +346,7 @@ def _unexplained(repeated: Iterable[tuple[Receipt, Receipt]], history: History) 
         left[pair] = left.get(pair, 0) - 1
         if any(_explains(kill, before, after) for kill in history.kills):
             continue
-        # On a machine that stalls, recording or the receiver may take longer than that; then the
-        # database says what a kill cut off.
+        # Where the machine stalled, the database says what a kill cut off.
         between = any(before.at - _STALL_S <= kill.at <= after.at for kill in history.kills)
         if not between or left[pair] < 0:
             found.append(f"{pair[1]} at {pair[0]}: {before.at:.3f} and {after.at:.3f}")

@@ -111,7 +111,7 @@ def count_of_app(tx: Connection, app_id: str, most: int) -> int:
         .where(endpoints.c.app_id == app_id, endpoints.c.deleted_at.is_(None))
         .limit(most)
     )
-    return tx.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
+    return pages.count(tx, some)
 
 
 def by_state(tx: Connection, realm: Realm) -> dict[str, int]:

@@ -105,7 +105,7 @@ def page(
 def count_of_app(tx: Connection, app_id: str, most: int) -> int:
     """How many event types an app has, archived ones included; counts up to `most`."""
     some = sa.select(event_types.c.id).where(event_types.c.app_id == app_id).limit(most)
-    return tx.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
+    return pages.count(tx, some)
 
 
 def insert(tx: Connection, row: EventTypeRow) -> bool:

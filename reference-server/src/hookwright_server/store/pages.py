@@ -102,11 +102,11 @@ def fetch(
     shown = found[: query.limit]
     skip = 0
     if end is not None and query.offset and not found:
-        skip = query.offset - _count(tx, narrowed, values)
+        skip = query.offset - count(tx, narrowed, values)
     return RowPage(
         rows=tuple(build(row) for row in shown),
         next_id=str(shown[-1]["page_key"]) if len(found) > len(shown) else end,
-        total=_count(tx, select.where(*span.of(key)), values) if query.include_total else None,
+        total=count(tx, select.where(*span.of(key)), values) if query.include_total else None,
         skip=skip,
     )
 
@@ -130,6 +130,9 @@ def _lower(one: str | None, other: str | None) -> str | None:
     return one if other is None else other if one is None else min(one, other)
 
 
-def _count(tx: Connection, select: sa.Select[Any], values: Mapping[str, object] | None) -> int:
+def count(
+    tx: Connection, select: sa.Select[Any], values: Mapping[str, object] | None = None
+) -> int:
+    """How many rows are selected."""
     counting = sa.select(sa.func.count()).select_from(select.subquery())
     return tx.execute(counting, values).scalar_one()

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from hookwright_server.store.database import Connection
 from hookwright_server.store.hot_sql import hot_sql
 from hookwright_server.store.locking import alone_now
+from hookwright_server.store.pages import count
 from hookwright_server.store.rollup_counts import Cell, cell_of
 from hookwright_server.store.rollup_deltas import Place, Tally
 from hookwright_server.store.tables import rollup_deltas
@@ -42,8 +43,7 @@ class Taken(NamedTuple):
 def merge_when_many(connection: Connection, now_ms: int, limit: int) -> int:
     """Merge a batch if there are many rows; `limit` when it was done, else 0."""
     some = sa.select(sa.literal(1)).select_from(rollup_deltas).where(_RAW).limit(MANY)
-    waiting = connection.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0
-    return limit if waiting >= MANY and merge(connection, now_ms) else 0
+    return limit if count(connection, some) >= MANY and merge(connection, now_ms) else 0
 
 
 def merge(connection: Connection, now_ms: int) -> bool:

@@ -5,6 +5,8 @@ Each row carries its account and environment: nothing is ever read across that b
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from hookwright_server.store.columns import TEXT
@@ -19,6 +21,14 @@ def _scope() -> tuple[sa.Column[str], sa.Column[str]]:
     return (
         sa.Column("account_id", TEXT, nullable=False),
         sa.Column("environment", TEXT, nullable=False),
+    )
+
+
+def _partial(name: str, *columns: Any, where: str, unique: bool = False) -> sa.Index:
+    """An index of the rows for which `where` holds, on either back end."""
+    condition = sa.text(where)
+    return sa.Index(
+        name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition
     )
 
 
@@ -69,14 +79,13 @@ apps = sa.Table(
     # Whether it has ever had one: publishing to an app without any does not look for them.
     sa.Column("has_event_types", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("retention_days", sa.Integer, nullable=False, server_default="30"),
-    sa.Index(
+    _partial(
         "apps_slug",
         "account_id",
         "environment",
         "slug",
         unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        where="deleted_at IS NULL",
     ),
     sa.Index("apps_by_scope", "account_id", "environment", "id"),
 )
@@ -141,26 +150,23 @@ endpoints = sa.Table(
     sa.Index("endpoints_by_app", "app_id", "id"),
     sa.Index("endpoints_by_scope", "account_id", "environment", "id"),
     # However many were deleted: publishing and lists look at those that are left.
-    sa.Index(
+    _partial(
         "endpoints_live_by_app",
         "app_id",
         "id",
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        where="deleted_at IS NULL",
     ),
-    sa.Index(
+    _partial(
         "endpoints_live_by_scope",
         "account_id",
         "environment",
         "id",
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        where="deleted_at IS NULL",
     ),
-    sa.Index(
+    _partial(
         "endpoints_unswept",
         "id",
-        sqlite_where=sa.text("deleted_at IS NOT NULL AND NOT is_swept"),
-        postgresql_where=sa.text("deleted_at IS NOT NULL AND NOT is_swept"),
+        where="deleted_at IS NOT NULL AND NOT is_swept",
     ),
 )
 
@@ -200,14 +206,13 @@ messages = sa.Table(
     sa.Column("ordering_key", TEXT),
     sa.Index("messages_by_app", "app_id", "id"),
     sa.Index("messages_by_scope", "account_id", "environment", "id"),
-    sa.Index(
+    _partial(
         "messages_by_event_id",
         "account_id",
         "environment",
         "event_id",
         "id",
-        sqlite_where=sa.text("event_id IS NOT NULL"),
-        postgresql_where=sa.text("event_id IS NOT NULL"),
+        where="event_id IS NOT NULL",
     ),
 )
 
@@ -256,34 +261,30 @@ deliveries = sa.Table(
     sa.Index("deliveries_by_scope", "account_id", "environment", "id"),
     sa.Index("deliveries_by_endpoint", "endpoint_id", "id"),
     sa.Index("deliveries_by_message", "message_id"),
-    sa.Index(
+    _partial(
         "deliveries_due",
         "endpoint_id",
         "next_attempt_at",
-        sqlite_where=sa.text("status = 'pending'"),
-        postgresql_where=sa.text("status = 'pending'"),
+        where="status = 'pending'",
     ),
-    sa.Index(
+    _partial(
         "deliveries_leased",
         "endpoint_id",
         "lease_session",
-        sqlite_where=sa.text("status = 'sending'"),
-        postgresql_where=sa.text("status = 'sending'"),
+        where="status = 'sending'",
     ),
-    sa.Index(
+    _partial(
         "deliveries_expiring",
         "expires_at",
-        sqlite_where=sa.text("status = 'pending' AND expires_at IS NOT NULL"),
-        postgresql_where=sa.text("status = 'pending' AND expires_at IS NOT NULL"),
+        where="status = 'pending' AND expires_at IS NOT NULL",
     ),
-    sa.Index(
+    _partial(
         "deliveries_in_order",
         "endpoint_id",
         "ordering_key",
         "sequence",
         unique=True,
-        sqlite_where=sa.text("is_ordered AND status IN ('pending', 'sending')"),
-        postgresql_where=sa.text("is_ordered AND status IN ('pending', 'sending')"),
+        where="is_ordered AND status IN ('pending', 'sending')",
     ),
 )
 
@@ -305,23 +306,21 @@ for _name, _columns in {
     "deliveries_unsuccessful_by_app": ("app_id", "id"),
     "deliveries_unsuccessful_by_endpoint": ("endpoint_id", "id"),
 }.items():
-    sa.Index(
+    _partial(
         _name,
         *(deliveries.c[each] for each in _columns),
-        sqlite_where=sa.text(UNSUCCESSFUL),
-        postgresql_where=sa.text(UNSUCCESSFUL),
+        where=UNSUCCESSFUL,
     )
 
 # Lists find the few of many that were cancelled.
-_CANCELLED = sa.text("status = 'cancelled'")
+_CANCELLED = "status = 'cancelled'"
 
-sa.Index(
+_partial(
     "deliveries_cancelled_by_scope",
     deliveries.c.account_id,
     deliveries.c.environment,
     deliveries.c.id,
-    sqlite_where=_CANCELLED,
-    postgresql_where=_CANCELLED,
+    where=_CANCELLED,
 )
 
 # By time over all endpoints. Its predicate is always true of a pending row, and there so that only
@@ -358,11 +357,10 @@ replay_tasks = sa.Table(
     sa.Column("completed_at", Instant),
     sa.Index("replay_tasks_by_app", "app_id", "id"),
     sa.Index("replay_tasks_by_scope", "account_id", "environment", "id"),
-    sa.Index(
+    _partial(
         "replay_tasks_open",
         "stepped_at",
-        sqlite_where=sa.text("status IN ('queued', 'running')"),
-        postgresql_where=sa.text("status IN ('queued', 'running')"),
+        where="status IN ('queued', 'running')",
     ),
 )
 
@@ -477,11 +475,10 @@ rollups = sa.Table(
 # What is old, by step. Not one index of both columns: Postgres would use it to find single rows
 # too, and walk all of a step, as long as it knows nothing of how many there are.
 for _step, _step_ms in {"5m": 300_000, "1h": 3_600_000, "1d": 86_400_000}.items():
-    sa.Index(
+    _partial(
         f"rollups_by_age_{_step}",
         rollups.c.bucket,
-        sqlite_where=sa.text(f"step_ms = {_step_ms}"),
-        postgresql_where=sa.text(f"step_ms = {_step_ms}"),
+        where=f"step_ms = {_step_ms}",
     )
 
 # Which events and endpoints had most: each index holds the rows of one such list only.
@@ -490,9 +487,8 @@ for _name, _condition in {
     "rollups_of_endpoints": "endpoint_id <> '' AND event_name = ''",
     "rollups_of_both": "endpoint_id <> '' AND event_name <> ''",
 }.items():
-    sa.Index(
+    _partial(
         _name,
         *(rollups.c[each] for each in ("account_id", "environment", "app_id", "step_ms", "bucket")),
-        sqlite_where=sa.text(_condition),
-        postgresql_where=sa.text(_condition),
+        where=_condition,
     )

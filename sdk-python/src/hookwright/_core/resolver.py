@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 
 
 class Resolver:
@@ -41,24 +42,32 @@ class Resolver:
         with self._lock:
             lookup = self._lookups.get((host, port))
             if lookup is None or not lookup.is_alive():
-                lookup = _Lookup(host, port)
+                lookup = _Lookup(host, port, self._forget)
                 lookup.start()
                 self._lookups[host, port] = lookup
             return lookup
 
+    def _forget(self, lookup: _Lookup) -> None:
+        # Its error holds on to the frames of those who waited for it.
+        with self._lock:
+            if self._lookups.get(lookup.asked) is lookup:
+                del self._lookups[lookup.asked]
+
 
 class _Lookup(threading.Thread):
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, forget: Callable[[_Lookup], None]) -> None:
         super().__init__(name="hookwright-resolver", daemon=True)
-        self._asked = host, port
+        self.asked = host, port
+        self._forget = forget
         self.found: list[str] | None = None
         self.error: BaseException | None = None
 
     def run(self) -> None:
         try:
-            self.found = _resolved(*self._asked)
+            self.found = _resolved(*self.asked)
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             self.error = error
+        self._forget(self)
 
 
 def _resolved(host: str, port: int) -> list[str]:
