@@ -58,7 +58,7 @@ def the_default_schedule_in_full(world: World) -> None:
     id="clock.the-exponential-schedule-in-full",
     requirement="RETRY-8",
     profile="test-clock",
-    kills=["doubles-beyond-an-hour", "stretches-waits-too-far"],
+    kills=["never-retries-5xx", "doubles-beyond-an-hour", "stretches-waits-too-far"],
 )
 def the_exponential_schedule_in_full(world: World) -> None:
     """Fifty attempts: 30 s doubling to an hour, then hourly."""
@@ -69,7 +69,7 @@ def the_exponential_schedule_in_full(world: World) -> None:
     id="clock.the-linear-schedule-in-full",
     requirement="RETRY-8",
     profile="test-clock",
-    kills=["waits-longer-each-minute", "stretches-waits-too-far"],
+    kills=["never-retries-5xx", "waits-longer-each-minute", "stretches-waits-too-far"],
 )
 def the_linear_schedule_in_full(world: World) -> None:
     """Fifty attempts, one minute between each."""
@@ -80,7 +80,7 @@ def the_linear_schedule_in_full(world: World) -> None:
     id="clock.a-schedule-of-ones-own-in-full",
     requirement="RETRY-9",
     profile="test-clock",
-    kills=["waits-an-hour-at-most"],
+    kills=["never-retries-5xx", "waits-an-hour-at-most"],
 )
 def a_schedule_of_ones_own_in_full(world: World) -> None:
     """An endpoint's own waits hold to the end, whatever the app's and the default's are."""

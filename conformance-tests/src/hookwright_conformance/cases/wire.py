@@ -88,7 +88,7 @@ def payload_is_sent_byte_for_byte(world: World) -> None:
     id="wire.message-id-is-equal-on-every-attempt",
     requirement="WIRE-4",
     profile="core",
-    kills=["new-webhook-id-per-attempt"],
+    kills=["never-retries-5xx", "new-webhook-id-per-attempt"],
 )
 def message_id_is_equal_on_every_attempt(world: World) -> None:
     """webhook-id is the message's id on each attempt and for each endpoint."""
@@ -106,7 +106,7 @@ def message_id_is_equal_on_every_attempt(world: World) -> None:
     id="wire.timestamp-is-of-this-attempt",
     requirement="WIRE-5",
     profile="core",
-    kills=["stale-timestamp-on-retries"],
+    kills=["never-retries-5xx", "stale-timestamp-on-retries"],
 )
 def timestamp_is_of_this_attempt(world: World) -> None:
     """webhook-timestamp moves on with each attempt."""
