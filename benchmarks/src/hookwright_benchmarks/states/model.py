@@ -175,11 +175,24 @@ class Model:
             for first in lane:
                 if first.is_over or not first.is_ordered:
                     continue
-                room = first.endpoint.room(now)
-                if not first.endpoint.open or room == 0 or not first.is_loose(now):
+                if not first.endpoint.open or not first.is_loose(now):
+                    break
+                if not self._has_turn(first, now):
                     break
                 self._write_down_one(first, now)
                 self.move_up(now)
+
+    def _has_turn(self, late: Delivery, now: int) -> bool:
+        """Whether it is claimed: what fell due before it may use up its endpoint's rate."""
+        room = late.endpoint.room(now)
+        if room is None:
+            return True
+        since = late.due_at if late.due_at is not None else now
+        due = [at for at, _ in self._due(late.endpoint, now)]
+        before, not_behind = sum(at < since for at in due), sum(at <= since for at in due)
+        if before < room <= not_behind:
+            raise Unsure
+        return not_behind < room
 
     def finish(self, delivery: Delivery, now: int) -> None:
         """The attempt that is under way ends with the endpoint's answer."""
@@ -309,17 +322,21 @@ class Model:
     def _claimable(
         self, endpoint: Endpoint, now: int, started: Callable[[Delivery], float]
     ) -> list[Delivery]:
-        left = [
-            (each.due_at, each)
-            for each in self.of(endpoint)
-            if each.status == "pending" and each.due_at is not None and each.due_at <= now
-            if not each.is_loose(now)
-        ]
+        left = self._due(endpoint, now)
         room = endpoint.room(now)
         if room is None or len(left) <= room:
             return [each for _, each in left]
         in_order = sorted(left, key=lambda one: (one[0], started(one[1])))
         return [each for _, each in in_order[:room]]
+
+    def _due(self, endpoint: Endpoint, now: int) -> list[tuple[int, Delivery]]:
+        """What could be sent, and since when."""
+        return [
+            (each.due_at, each)
+            for each in self.of(endpoint)
+            if each.status == "pending" and each.due_at is not None and each.due_at <= now
+            if not each.is_loose(now)
+        ]
 
     def _new(
         self, message: Message, to: Endpoint, now: int, due_at: int, expires_at: int | None
