@@ -129,7 +129,7 @@ def enabling_releases_everything() -> None:
 
 def deletes_no_endpoint() -> None:
     """A deleted endpoint goes on as if nobody had asked."""
-    replace(endpoint_store, "delete", nothing)
+    replace(Endpoints, "delete", nothing)
 
 
 def fills_the_system_app() -> None:
