@@ -186,6 +186,14 @@ def test_close_reports_what_is_left(
     assert emitter.flush(60)
 
 
+def test_an_emitter_that_is_closed_before_its_first_event(emitter: Emitter) -> None:
+    """It takes no event either: nobody would wait for it at the end of the process."""
+    emitter.close()
+
+    with pytest.raises(QueueFullError, match="is closed"):
+        emitter.enqueue("order.created", {"id": 1})
+
+
 def test_a_hook_that_ends_its_thread(api: ScriptedApi, failures: list[EmitFailure]) -> None:
     """A SystemExit in the background is reported with its event, and the next event still goes."""
     raised: list[SystemExit] = [SystemExit("enough")]

@@ -187,7 +187,9 @@ class Emitter:
         """
         emission = self._emission(event_name, json_value(payload), app)
         _process_end.settle()
-        if not self._background().put(emission):
+        queue = self._background()
+        # `close` does nothing about a queue that was made behind it.
+        if self._closed or not queue.put(emission):
             raise self._refused(emission)
 
     def flush(self, timeout: float | None = None) -> bool:
