@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -368,6 +370,22 @@ def test_a_program_with_a_log_shows_each_record_once(
         client.apps.get("shop")
 
     assert 1 == len(capsys.readouterr().err.splitlines())
+
+
+def test_a_log_that_cannot_be_written_ends_no_call(
+    api: ScriptedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was published is published, also where stderr is closed, as in a daemon."""
+    _quiet(monkeypatch)
+    monkeypatch.setenv("HOOKWRIGHT_LOG", "debug")
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    api.steps = [answer(ACCEPTED, status=202)]
+    with _client(api) as client:
+        _send(client)
+
+    assert 1 == len(api.requests)
 
 
 def test_an_unknown_level_is_said(

@@ -100,8 +100,12 @@ class _ToStderr(logging.Handler):
         self.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not logging.getLogger().handlers and sys.stderr is not None:
+        if logging.getLogger().handlers or sys.stderr is None:
+            return
+        try:
             print(self.format(record), file=sys.stderr)  # noqa: T201
+        except (OSError, ValueError):  # closed, full, or a pipe that nobody reads
+            pass  # a call that was made must not fail for it
 
 
 def _shown(headers: Mapping[str, str]) -> dict[str, str]:
