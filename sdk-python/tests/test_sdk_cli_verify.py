@@ -16,6 +16,7 @@ from hookwright.cli.captured import Captured, Headers
 from hookwright.cli.checks import Examiner
 from hookwright.cli.program import program
 from hookwright.testing import SECRET, Broken, SignedRequest, sign_request
+from hookwright.webhooks import Webhook
 
 OTHER = "whsec_YW5vdGhlci1zZWNyZXQtdGhhdC1zaWducy1ub3RoaW5n"
 
@@ -175,6 +176,25 @@ def test_an_old_capture_is_judged_by_the_time_that_is_given() -> None:
 
     assert [1, 0, 0] == [result.exit_code for result in (old, then, whenever)]
     assert "2027-01-15 08:00:00Z" in old.stdout
+
+
+def test_an_event_that_is_no_text_is_printed() -> None:
+    """JSON may escape half of a character; the report holds it so again."""
+    body = rb'{"type": "a", "timestamp": "2026-11-21T09:00:00Z", "data": {"half": "\ud800"}}'
+    stamp = 1_800_000_000
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(stamp),
+        "webhook-signature": Webhook(SECRET).sign("msg_1", stamp, body),
+    }
+
+    result = run(
+        *("--secret", SECRET, "--request", "-", "--ignore-time", "--json"),
+        stdin=whole(SignedRequest(body, headers, SECRET)),
+    )
+
+    assert 0 == result.exit_code
+    assert {"half": "\ud800"} == json.loads(result.stdout)["event"]["data"]
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,8 @@ def show_fields(fields: Sequence[tuple[str, object]]) -> None:
 def show_json(document: Any, *, in_one_line: bool = False) -> None:
     """JSON, in one line where more may follow."""
     text = json.dumps(document, ensure_ascii=False, indent=None if in_one_line else 2)
-    click.echo(text)
+    # A lone surrogate, which JSON may hold and UTF-8 may not, is escaped as JSON does it.
+    click.echo(text.encode("utf-8", "backslashreplace"))
 
 
 def say(text: str, *, err: bool = False) -> None:
