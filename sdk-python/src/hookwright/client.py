@@ -28,10 +28,10 @@ class Hookwright(SyncNamespaces):
 
     `api_key` and `base_url` are taken from HOOKWRIGHT_API_KEY and HOOKWRIGHT_BASE_URL when not
     given. `timeout` is in seconds (default 60; None waits without end) and bounds each try as a
-    whole: a free connection, connecting, TLS, sending, the head and the whole body; only the
-    resolver of names keeps its own time. A failed call is tried again up to `max_retries` times
-    (default 2). A deletion that finds nothing after a try whose outcome is unknown (no answer, or
-    5xx) counts as done: that try may have deleted.
+    whole: a free connection, the lookup of the name, connecting, TLS, sending, the head and the
+    whole body. A failed call is tried again up to `max_retries` times (default 2). A deletion that
+    finds nothing after a try whose outcome is unknown (no answer, or 5xx) counts as done: that try
+    may have deleted.
 
     `hooks` are told of each try. `app_info`, like "shop/2.1", names your program in the
     User-Agent. `proxy` is a URL, in place of the variables HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and
