@@ -131,6 +131,17 @@ def test_a_key_that_is_shown_once_is_marked() -> None:
     assert {"signing_secret"} == _secrets(models.EndpointCreated) == _secrets(models.SecretRotated)
 
 
+def test_an_instant_that_utc_does_not_know() -> None:
+    """A time that no clock can show in UTC is malformed, when it is read and not when it is used."""
+    app = next(data for model, data in EXAMPLES if model is models.App)
+
+    for text in ("0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-00:01"):
+        with pytest.raises(UsageError, match="before the year 1 or after 9999"):
+            models.App.from_dict({**app, "created_at": text})
+    first = models.App.from_dict({**app, "created_at": "0001-01-01T00:00:00Z"})
+    assert "0001-01-01T00:00:00.000Z" == first.to_dict()["created_at"]
+
+
 @each_example
 def test_a_missing_member_is_named(model: type[Model], data: Any) -> None:
     """A dict that is no such model is a UsageError with the model and the member."""

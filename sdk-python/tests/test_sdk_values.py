@@ -116,8 +116,9 @@ def test_json_value_refuses() -> None:
     """What JSON cannot carry is named in a UsageError."""
     circle: list[Any] = []
     circle.append(circle)
+    before_time = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
 
-    for value in [object(), b"x", {1: 2}, [datetime(2026, 1, 1)], circle]:  # noqa: DTZ001
+    for value in [object(), b"x", {1: 2}, [datetime(2026, 1, 1)], before_time, circle]:  # noqa: DTZ001
         with pytest.raises(UsageError):
             json_value(value)
 

@@ -120,7 +120,10 @@ def _instant(value: datetime) -> str:
     if value.utcoffset() is None:
         raise UsageError(f"{value!r} has no time zone; use datetime.now(UTC) or set tzinfo")
     precision = "microseconds" if value.microsecond % 1000 else "milliseconds"
-    return value.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+    try:
+        return value.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+    except OverflowError:
+        raise UsageError(f"{value!r} is before the year 1 or after 9999 in UTC") from None
 
 
 def json_value(value: Any) -> Any:

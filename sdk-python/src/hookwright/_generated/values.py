@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, cast
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+_OUTERMOST: Final = (1, 9999)
+"""Years that an offset may leave."""
 
 
 def instant(text: str) -> datetime:
@@ -12,6 +15,11 @@ def instant(text: str) -> datetime:
     parsed = datetime.fromisoformat(text)
     if parsed.tzinfo is None:
         raise ValueError(f"{text!r} has no offset from UTC")
+    if parsed.year in _OUTERMOST:
+        try:
+            parsed.astimezone(UTC)
+        except OverflowError:
+            raise ValueError(f"{text!r} is before the year 1 or after 9999 in UTC") from None
     return parsed
 
 
