@@ -132,7 +132,7 @@ def test_a_key_that_is_shown_once_is_marked() -> None:
 
 
 def test_an_instant_that_utc_does_not_know() -> None:
-    """A time that no clock can show in UTC is malformed, when it is read and not when it is used."""
+    """A time that has no place in UTC is malformed when it is read, not when it is used."""
     app = next(data for model, data in EXAMPLES if model is models.App)
 
     for text in ("0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-00:01"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -102,10 +103,9 @@ class _ToStderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if logging.getLogger().handlers or sys.stderr is None:
             return
-        try:
+        # Closed, full, or a pipe that nobody reads: a call that was made must not fail for it.
+        with suppress(OSError, ValueError):
             print(self.format(record), file=sys.stderr)  # noqa: T201
-        except (OSError, ValueError):  # closed, full, or a pipe that nobody reads
-            pass  # a call that was made must not fail for it
 
 
 def _shown(headers: Mapping[str, str]) -> dict[str, str]:
