@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 import sdk_web
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.template.response import SimpleTemplateResponse
 from django.test import override_settings
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
@@ -436,6 +438,40 @@ def test_django_publishes_after_the_commit(hub: Hub) -> None:
         statuses = [sdk_web.post(f"{url}/v{query}").status_code for query in ("?x=1", "")]
 
     assert ([200, 200], [0], 1) == (statuses, seen, len(hub.api.requests))
+
+
+class Rendered(SimpleTemplateResponse):
+    """Gets its JSON behind the view, as the answers of Django REST framework do."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__(None, content_type="application/json")
+        self._json = content
+
+    @property
+    def rendered_content(self) -> str:
+        return self._json
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_django_publishes_what_is_rendered_behind_the_view(hub: Hub, is_async: bool) -> None:
+    """The event has the content that the client gets; without JSON there the failure is reported."""
+
+    def answered(request: HttpRequest) -> HttpResponse:
+        return Rendered("a" if request.GET else json.dumps(ORDER))
+
+    async def answered_later(request: HttpRequest) -> HttpResponse:
+        return answered(request)
+
+    emit = in_django.emit_webhook("order.created", wait=True, emitter=hub.emitter)
+    endpoint: Any = emit(answered_later if is_async else answered)
+    hub.api.steps[:] = [ACCEPTED]
+    pattern = path("v", csrf_exempt(transaction.non_atomic_requests(endpoint)))
+    with sdk_web.django_server(pattern) as url:
+        answers = [sdk_web.post(f"{url}/v{query}") for query in ("", "?x=1")]
+
+    assert [(200, json.dumps(ORDER)), (200, "a")] == [(a.status_code, a.text) for a in answers]
+    assert [("/v1/apps/shop/trigger", "order.created", ORDER)] == published(hub.api)
+    assert ["order.created"] == [failure.event_name for failure in hub.failures]
 
 
 def test_flask_is_configured(hub: Hub) -> None:

@@ -88,6 +88,10 @@ class Framework(Protocol):
         """Whether `send` will be called once what a sync view did is safe, and so not now."""
         ...
 
+    def completes(self, returned: Any, act: Callable[[], None]) -> bool:
+        """Whether `act` will be called when what the view returned has its content."""
+        ...
+
 
 class _Chosen(Generic[T]):
     """A function of the user's, or nothing."""
@@ -141,9 +145,9 @@ class EmitRule:
         def emitting(*args: Any, **kwargs: Any) -> Any:
             call = self._framework.call(args, kwargs)
             returned = view(*call.args, **call.kwargs)
-            send = self._prepared(returned, call, self._framework.defers)
-            if send is not None:
-                send()
+            publish = partial(self._publish, returned, call)
+            if not self._framework.completes(returned, publish):
+                publish()
             return returned
 
         return emitting
@@ -153,12 +157,19 @@ class EmitRule:
         async def emitting(*args: Any, **kwargs: Any) -> Any:
             call = self._framework.call(args, kwargs)
             returned = await view(*call.args, **call.kwargs)
+            if self._framework.completes(returned, partial(self._publish, returned, call)):
+                return returned
             send = self._prepared(returned, call)
             if send is not None:
                 await self._run(send)
             return returned
 
         return emitting
+
+    def _publish(self, returned: Any, call: ViewCall) -> None:
+        send = self._prepared(returned, call, self._framework.defers)
+        if send is not None:
+            send()
 
     async def _run(self, send: Callable[[], None]) -> None:
         if self._wait:

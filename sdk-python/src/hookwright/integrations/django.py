@@ -26,6 +26,7 @@ try:
     from django.db import DEFAULT_DB_ALIAS, connections, transaction
     from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
     from django.http.response import HttpResponseBase
+    from django.template.response import SimpleTemplateResponse
     from django.views.decorators.csrf import csrf_exempt
 except ImportError as error:
     raise missing("Django", "django") from error
@@ -169,7 +170,9 @@ def emit_webhook(
     well. The payload is that JSON, or what `payload` makes of it; None publishes nothing.
 
     Where a transaction of the database `using` is open around a sync view (ATOMIC_REQUESTS), the
-    event is published after its commit, and not at all when it is rolled back.
+    event is published after its commit, and not at all when it is rolled back. The event of a
+    response that is rendered behind the view (a TemplateResponse, those of Django REST framework)
+    is published once it is.
 
     `wait=True` publishes before the response goes out, `wait=False` in the background. A failure
     does not undo what the view has done, so the response stays what it is: the failure is logged
@@ -326,3 +329,10 @@ class _Django:
 
     def defers(self, send: Callable[[], None]) -> bool:
         return _deferred(send, self._using)
+
+    def completes(self, returned: Any, act: Callable[[], None]) -> bool:
+        # Templates, and all answers of Django REST framework, are rendered behind the view.
+        if not isinstance(returned, SimpleTemplateResponse) or returned.is_rendered:
+            return False
+        returned.add_post_render_callback(lambda _: act())
+        return True

@@ -302,6 +302,9 @@ class _FastAPI:
     def defers(self, send: Callable[[], None]) -> bool:
         return False
 
+    def completes(self, returned: Any, act: Callable[[], None]) -> bool:
+        return False
+
 
 @lru_cache(256)
 def _adapter(model: Any) -> TypeAdapter[Any]:

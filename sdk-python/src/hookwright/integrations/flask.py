@@ -197,3 +197,6 @@ class _Flask:
 
     def defers(self, send: Callable[[], None]) -> bool:
         return False
+
+    def completes(self, returned: Any, act: Callable[[], None]) -> bool:
+        return False
