@@ -454,7 +454,7 @@ class Rendered(SimpleTemplateResponse):
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_django_publishes_what_is_rendered_behind_the_view(hub: Hub, is_async: bool) -> None:
-    """The event has the content that the client gets; without JSON there the failure is reported."""
+    """The event has the content that the client gets; content that is no JSON is reported."""
 
     def answered(request: HttpRequest) -> HttpResponse:
         return Rendered("a" if request.GET else json.dumps(ORDER))

@@ -197,6 +197,39 @@ def test_an_endless_chunked_body(
     assert sent < 100_000_000
 
 
+def test_the_documented_limit_of_a_body(driver: Driver, api: ScriptedApi) -> None:
+    """A body of 64 MiB is taken; what goes on is an error there, and is neither kept nor read."""
+    limit, sent = 64 * 1024 * 1024, 0
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+
+    def whole(connection: socket.socket, closing: threading.Event) -> None:
+        connection.sendall(head + b'{"name": "%s"}' % (b"x" * (limit - len('{"name": ""}'))))
+
+    def endless(connection: socket.socket, closing: threading.Event) -> None:
+        nonlocal sent
+        connection.sendall(head)
+        while sent < 1_000_000_000:
+            connection.sendall(bytes(1024 * 1024))
+            sent += 1024 * 1024
+
+    api.steps = [whole, endless]
+    name = driver.request(GET)
+    assert limit == len('{"name": ""}') + len(name)
+
+    del name
+    tracemalloc.start()
+    try:
+        with pytest.raises(errors.APIResponseError, match="larger than 67108864 bytes"):
+            driver.request(GET)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    api.join()
+
+    assert peak < limit * 5 / 4
+    assert sent < 2 * limit
+
+
 def test_a_client_of_the_callers_leaks_nothing(api: ScriptedApi) -> None:
     """With hooks, auth and redirects of its own it still keeps the key from another host."""
 
