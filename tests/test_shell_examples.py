@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from example_world import OTHERWISE, World
+from examples import collect
 from shell_examples import (
     FOLLOWED,
     INDENTED,
@@ -120,6 +121,14 @@ def test_every_fence_is_classified() -> None:
     languages = {block.language for block in BLOCKS if not block.is_shell}
 
     assert set(LANGUAGES) == languages
+
+
+def test_programs_are_examples() -> None:
+    """Whatever document shows a program of Python, it is among those that are typed and run."""
+    shown = {block.path for block in BLOCKS if block.language == "python"}
+
+    assert set() == shown - {example.path for example in collect()}
+    assert "conformance-tests/README.md" in shown
 
 
 def test_json_and_yaml_can_be_read() -> None:

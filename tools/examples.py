@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.md", "sdk-python/README.md", "docs/**/*.md")
+DOCUMENTS = ("README.md", "*/README.md", "docs/**/*.md")
 MODULES = "sdk-python/src/hookwright/**/*.py"
 
 # What an example may use without having made it. A new app `my-app` exists as well.
@@ -97,7 +97,7 @@ class Example:
 
 
 def collect(root: Path = ROOT) -> list[Example]:
-    """Every example of the SDK's docstrings, the two READMEs and docs/, in a stable order."""
+    """Every example of the SDK's docstrings, the READMEs and docs/, in a stable order."""
     modules = sorted(root.glob(MODULES))
     documents = sorted(path for pattern in DOCUMENTS for path in root.glob(pattern))
     found: list[Example] = []

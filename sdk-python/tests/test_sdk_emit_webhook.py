@@ -444,7 +444,7 @@ class Rendered(SimpleTemplateResponse):
     """Gets its JSON behind the view, as the answers of Django REST framework do."""
 
     def __init__(self, content: str) -> None:
-        super().__init__(None, content_type="application/json")
+        super().__init__("unused.html", content_type="application/json")
         self._json = content
 
     @property
