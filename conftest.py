@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import shutil
+import sys
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ PROGRAMS = {
     "webhook libraries for Node": (
         str(_HERE / "reference-server/tests/libraries/node_modules/.installed"),
     ),
+    "mypy": (f"{sys.prefix}/bin/mypy",),  # `make check` brings it
     "browser": ("chromium", "chromium-browser", "google-chrome"),
 }
 _NOT_RUN = "not run, needs "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import site
 import subprocess
@@ -16,8 +17,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MEMBERS = ("sdk-python", "codegen", "reference-server", "conformance-tests", "benchmarks")
 CALL = "from hookwright import Hookwright; print(Hookwright().apps.create(name='Wheel shop').slug)"
-# What PYTHONPATH names would come before the wheels.
-_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+# What PYTHONPATH and MYPYPATH name would come before the wheels.
+_ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MYPYPATH")
+}
 
 
 def _run(*command: str | Path, env: dict[str, str] | None = None) -> str:
@@ -77,6 +80,18 @@ def test_type_checkers_may_read_the_wheels(installed: Path) -> None:
     shown = _run(installed / "python", "-c", code, env={"PYTHONSAFEPATH": "1"})
 
     assert "True True True" == shown.strip()
+
+
+@pytest.mark.needs_service("mypy")
+def test_programs_are_typed_by_the_wheels(installed: Path, tmp_path: Path) -> None:
+    """mypy, as strict as it can be, finds in the wheel what the sources say of a user's program."""
+    program = tmp_path / "program.py"
+    shutil.copy(ROOT / "sdk-python" / "tests" / "typed_use_core.py", program)
+    mypy = (sys.executable, "-m", "mypy", "--config-file=", "--cache-dir", tmp_path / "cache")
+
+    shown = _run(*mypy, "--strict", "--python-executable", installed / "python", program)
+
+    assert "Success: no issues found in 1 source file\n" == shown
 
 
 @pytest.mark.parametrize(
