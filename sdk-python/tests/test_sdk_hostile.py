@@ -20,6 +20,7 @@ from sdk_harness import Step, answer, dripping
 from hookwright import (
     AsyncHookwright,
     DefaultAioHttpClient,
+    DefaultAsyncHttpxClient,
     DefaultHttpxClient,
     Hookwright,
     errors,
@@ -289,6 +290,26 @@ def test_an_async_client_of_the_callers_leaks_nothing(kind: Any, api: ScriptedAp
             canary.accept()
     assert ["Bearer hw_test_key"] * 2 == [each.headers["authorization"] for each in api.requests]
     assert [] == [each for each in api.requests if "cookie" in each.headers]
+
+
+def test_cookies_take_no_memory(api: ScriptedApi) -> None:
+    """A server that sends ever new cookies leaves none with our clients."""
+    api.steps = [answer(NAME, Set_Cookie="a=b; Path=/") for _ in range(3)]
+
+    async def call(http: httpx.AsyncClient) -> int:
+        async with http, AsyncHookwright("k", base_url=api.base_url, http_client=http) as client:
+            await client._core.request(GET)
+            return len(http.cookies)
+
+    with (
+        DefaultHttpxClient() as http,
+        Client("hw_test_key", base_url=api.base_url, http_client=http) as client,
+    ):
+        client.call()
+        kept = [len(http.cookies)]
+    kept += [asyncio.run(call(kind())) for kind in (DefaultAsyncHttpxClient, DefaultAioHttpClient)]
+
+    assert [0, 0, 0] == kept
 
 
 def test_a_mistake_in_the_callers_hook_is_the_callers(api: ScriptedApi) -> None:

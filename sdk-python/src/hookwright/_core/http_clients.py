@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from functools import lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from hookwright._core.lean import httpx
@@ -124,6 +125,8 @@ def _version(path: str) -> tuple[int, ...] | None:
 def with_defaults(options: dict[str, Any]) -> dict[str, Any]:
     """Options of an HTTP client with ours where there are none."""
     options.setdefault("limits", LIMITS)
+    # No call sends cookies; kept, those of a server that has ever new ones would fill the memory.
+    options.setdefault("cookies", CookieJar(DefaultCookiePolicy(allowed_domains=())))
     # A context with a certificate of the client's, or with HTTP/2 in it, cannot be shared.
     if not (options.get("cert") or options.get("http2")):
         options["verify"] = tls_context(options.get("verify", True))
