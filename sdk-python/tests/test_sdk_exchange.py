@@ -324,6 +324,7 @@ def test_per_call_options_win(driver: Driver, api: ScriptedApi) -> None:
                 CallOptions(max_retries=-1),
                 CallOptions(max_retries=True),
                 CallOptions(idempotency_key=""),
+                CallOptions(extra_headers={"Idempotency-Key": ""}),
                 CallOptions(idempotency_key="a b"),
                 CallOptions(idempotency_key="a\r\nb"),
                 CallOptions(extra_headers={"Host": "elsewhere.example"}),

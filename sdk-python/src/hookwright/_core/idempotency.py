@@ -26,7 +26,7 @@ def key_for(call: Call[Any], headers: Mapping[str, str], make: Callable[[], str]
     if given is not None:
         return _checked(given)
     if HEADER in headers:
-        return headers[HEADER]
+        return _checked(headers[HEADER])
     return make() if call.idempotent else None
 
 
