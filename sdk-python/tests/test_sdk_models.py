@@ -131,13 +131,16 @@ def test_a_key_that_is_shown_once_is_marked() -> None:
     assert {"signing_secret"} == _secrets(models.EndpointCreated) == _secrets(models.SecretRotated)
 
 
-def test_an_instant_that_utc_does_not_know() -> None:
-    """A time that has no place in UTC is malformed when it is read, not when it is used."""
+def test_an_instant_that_is_none() -> None:
+    """A time that has no place in UTC is malformed when it is read, and what is shown is short."""
     app = next(data for model, data in EXAMPLES if model is models.App)
 
     for text in ("0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-00:01"):
         with pytest.raises(UsageError, match="before the year 1 or after 9999"):
             models.App.from_dict({**app, "created_at": text})
+    with pytest.raises(UsageError) as caught:
+        models.App.from_dict({**app, "created_at": "x" * 100_000})
+    assert len(str(caught.value)) < 1000
     first = models.App.from_dict({**app, "created_at": "0001-01-01T00:00:00Z"})
     assert "0001-01-01T00:00:00.000Z" == first.to_dict()["created_at"]
 

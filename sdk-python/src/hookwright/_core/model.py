@@ -79,7 +79,8 @@ def malformed(model: type[Model], data: object, error: Exception) -> UsageError:
         return UsageError(f"{model.__name__} is made from a JSON object, not {_kind(data)}")
     if isinstance(error, KeyError):
         return UsageError(f"{model.__name__} needs the member {error.args[0]!r}")
-    return UsageError(f"{model.__name__} is malformed: {type(error).__name__}: {error}")
+    # Bounded, because what Python says of a text that is no time holds all of it.
+    return UsageError(f"{model.__name__} is malformed: {type(error).__name__}: {error!s:.500}")
 
 
 def _kind(data: object) -> str:
