@@ -294,18 +294,18 @@ def test_an_async_client_of_the_callers_leaks_nothing(kind: Any, api: ScriptedAp
 
 def test_cookies_take_no_memory(api: ScriptedApi) -> None:
     """A server that sends ever new cookies leaves none with our clients."""
-    api.steps = [answer(NAME, Set_Cookie="a=b; Path=/") for _ in range(3)]
+    api.steps = [answer(b"", status=204, Set_Cookie="a=b; Path=/") for _ in range(3)]
 
     async def call(http: httpx.AsyncClient) -> int:
         async with http, AsyncHookwright("k", base_url=api.base_url, http_client=http) as client:
-            await client._core.request(GET)
+            await client.apps.delete("x")
             return len(http.cookies)
 
     with (
         DefaultHttpxClient() as http,
-        Client("hw_test_key", base_url=api.base_url, http_client=http) as client,
+        Hookwright("k", base_url=api.base_url, http_client=http) as client,
     ):
-        client.call()
+        client.apps.delete("x")
         kept = [len(http.cookies)]
     kept += [asyncio.run(call(kind())) for kind in (DefaultAsyncHttpxClient, DefaultAioHttpClient)]
 
