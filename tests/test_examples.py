@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 import sdk_web
 from example_world import OTHERWISE, World
-from examples import MODULES, PRELUDE, ROOT, Example, collect, of_document, of_module
+from examples import MODULES, PRELUDE, ROOT, Example, collect, documented, of_document, of_module
 
 from hookwright import AsyncHookwright, Hookwright, NotFoundError
 from hookwright_conformance.receiver import Receiver
@@ -113,6 +113,27 @@ def test_every_operation_has_an_example() -> None:
 
     assert [] == lacking
     assert "AsyncTrigger.send" in shown
+
+
+def test_docstrings_show_no_other_programs() -> None:
+    """What is indented and reads as a program with a call in it is an example, with prompts."""
+    found: list[str] = []
+    for path in sorted(ROOT.glob(MODULES)):
+        for name, node in documented(ast.parse(path.read_text(encoding="utf-8"))):
+            shown = (ast.get_docstring(node) or "").split("\n\n")
+            found += [f"{path.name}: {name}" for text in shown if _is_program(text)]
+
+    assert [] == found
+
+
+def _is_program(text: str) -> bool:
+    if any(line[:4].strip() for line in text.splitlines()):
+        return False
+    try:
+        parsed = ast.parse(textwrap.dedent(text))
+    except SyntaxError:
+        return False
+    return any(isinstance(node, ast.Call) for node in ast.walk(parsed))
 
 
 def test_documents_are_read() -> None:

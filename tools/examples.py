@@ -110,7 +110,7 @@ def collect(root: Path = ROOT) -> list[Example]:
 
 def of_module(path: str, text: str) -> Iterator[Example]:
     """The examples of a module's docstrings; each is named after what it documents."""
-    for name, node in _documented(ast.parse(text), ""):
+    for name, node in documented(ast.parse(text)):
         docstring = ast.get_docstring(node, clean=False) or ""
         first = node.body[0].lineno if node.body else 1
         steps = tuple(_prompted(docstring, first))
@@ -152,14 +152,15 @@ def typed(examples: Iterable[Example]) -> str:
     return "".join(parts)
 
 
-def _documented(
-    node: ast.AST, name: str
+def documented(
+    node: ast.AST, name: str = ""
 ) -> Iterator[tuple[str, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """What may have a docstring, each by its name in its module."""
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         yield name, node
         for child in node.body:
             if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                yield from _documented(child, f"{name}.{child.name}".lstrip("."))
+                yield from documented(child, f"{name}.{child.name}".lstrip("."))
 
 
 def _prompted(text: str, line: int) -> Iterator[Step]:

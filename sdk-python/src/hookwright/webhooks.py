@@ -2,7 +2,10 @@
 Signatures of webhooks: Standard Webhooks 1.0, schemes `v1` (HMAC-SHA256; no dependencies) and
 `v1a` (ed25519; the extra `hookwright[ed25519]`).
 
-    event = Webhook("whsec_…").unwrap(request.get_data(), request.headers)
+    >>> from hookwright.webhooks import Webhook
+    >>> event = Webhook(secret).unwrap(request_body, request_headers)  # secret: "whsec_…"
+    >>> print(event.type)
+    order.created
 
 Give it the body exactly as it was received: JSON that was parsed and written again has other
 bytes and another signature.

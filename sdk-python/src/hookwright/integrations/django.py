@@ -72,8 +72,14 @@ def receives(webhook: WebhookReceiver[D], *, using: str | None = None) -> _Recei
     A view that gets the request and the event of a genuine one, exempt from CSRF checks; sync or
     async.
 
-        @receives(webhook)
-        def received(request, event): ...
+        >>> from typing import Any
+        >>> from django.http import HttpRequest
+        >>> from hookwright.integrations.django import receives
+        >>> from hookwright.receiving import WebhookReceiver
+        >>> from hookwright.webhooks import WebhookEvent
+        >>> @receives(WebhookReceiver())
+        ... def received(request: HttpRequest, event: WebhookEvent[dict[str, Any]]) -> None:
+        ...     print(event.type)
 
     What the view returns is answered; None is 204. Requests that are not genuine are answered with
     400 or 401, bodies that are too large with 413, other methods than POST with 405, repeats as
@@ -162,8 +168,11 @@ def emit_webhook(
     with a status below 400. For views that are functions, sync or async; a method is decorated
     with `django.utils.decorators.method_decorator`.
 
-        @emit_webhook("order.created", when=lambda order: order["total"] > 0)
-        def create_order(request): ...
+        >>> from django.http import HttpRequest, JsonResponse
+        >>> from hookwright.integrations.django import emit_webhook
+        >>> @emit_webhook("order.created", when=lambda order: order["total"] > 0)
+        ... def create_order(request: HttpRequest) -> JsonResponse:
+        ...     return JsonResponse({"id": 1, "total": 4900}, status=201)
 
     `when`, `payload` and `app` are functions of the result: of the parsed JSON of the view's
     response, or of the response where it holds none. With a second argument they get a ViewCall as

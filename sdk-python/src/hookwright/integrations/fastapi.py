@@ -49,7 +49,17 @@ def verified(
     """
     A dependency of FastAPI that gives the event of a genuine request.
 
-        Event = Annotated[WebhookEvent[dict[str, Any]], Depends(verified(webhook))]
+        >>> from typing import Annotated, Any
+        >>> from fastapi import Depends, FastAPI
+        >>> from hookwright.integrations.fastapi import verified
+        >>> from hookwright.receiving import WebhookReceiver
+        >>> from hookwright.webhooks import WebhookEvent
+        >>> app, webhook = FastAPI(), WebhookReceiver()
+        >>> @app.post("/webhooks")
+        ... async def received(
+        ...     event: Annotated[WebhookEvent[dict[str, Any]], Depends(verified(webhook))],
+        ... ) -> None:
+        ...     print(event.type)
 
     Requests that are not genuine are answered with 400 or 401 by an HTTPException, bodies that
     are too large with 413. A dependency does not see what the view answers, so it cannot know
@@ -75,9 +85,16 @@ def receives(
     """
     A view that gets the event of a genuine request as its first argument.
 
-        @app.post("/webhooks")
-        @receives(webhook)
-        async def received(event): ...
+        >>> from typing import Any
+        >>> from fastapi import FastAPI
+        >>> from hookwright.integrations.fastapi import receives
+        >>> from hookwright.receiving import WebhookReceiver
+        >>> from hookwright.webhooks import WebhookEvent
+        >>> app, webhook = FastAPI(), WebhookReceiver()
+        >>> @app.post("/webhooks")
+        ... @receives(webhook)
+        ... async def received(event: WebhookEvent[dict[str, Any]]) -> None:
+        ...     print(event.type)
 
     FastAPI fills the view's other parameters; an endpoint of Starlette's gets the event alone and
     returns a Response. None is answered with 204. Requests that are not genuine are answered with
@@ -132,9 +149,13 @@ def emit_webhook(
     Publish what the view returns, once it has succeeded: has returned something other than None,
     with a status below 400.
 
-        @app.post("/orders")
-        @emit_webhook("order.created", when=lambda order: order.total > 0)
-        async def create_order(order: Order) -> Order: ...
+        >>> from fastapi import FastAPI
+        >>> from hookwright.integrations.fastapi import emit_webhook
+        >>> app = FastAPI()
+        >>> @app.post("/orders")
+        ... @emit_webhook("order.created", when=lambda order: order["total"] > 0)
+        ... async def create_order() -> dict[str, int]:
+        ...     return {"id": 1, "total": 4900}
 
     `when`, `payload` and `app` are functions of the result: of what the view returned or, where
     that is a response, of its parsed JSON. With a second argument they get a ViewCall as well. The

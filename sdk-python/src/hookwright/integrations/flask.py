@@ -52,9 +52,16 @@ def receives(
     """
     A view that gets the event of a genuine request as its first argument.
 
-        @app.post("/webhooks")
-        @receives(webhook)
-        def received(event): ...
+        >>> from typing import Any
+        >>> from flask import Flask
+        >>> from hookwright.integrations.flask import receives
+        >>> from hookwright.receiving import WebhookReceiver
+        >>> from hookwright.webhooks import WebhookEvent
+        >>> app, webhook = Flask("shop"), WebhookReceiver()
+        >>> @app.post("/webhooks")
+        ... @receives(webhook)
+        ... def received(event: WebhookEvent[dict[str, Any]]) -> None:
+        ...     print(event.type)
 
     What the view returns is answered; None is 204. Requests that are not genuine are answered with
     400 or 401, bodies that are too large with 413, repeats as `WebhookReceiver` says.
@@ -100,9 +107,13 @@ def emit_webhook(
     Publish what the view returns, once it has succeeded: has returned something other than None,
     with a status below 400.
 
-        @app.post("/orders")
-        @emit_webhook("order.created", when=lambda order: order["total"] > 0)
-        def create_order(): ...
+        >>> from flask import Flask
+        >>> from hookwright.integrations.flask import emit_webhook
+        >>> app = Flask("shop")
+        >>> @app.post("/orders")
+        ... @emit_webhook("order.created", when=lambda order: order["total"] > 0)
+        ... def create_order() -> dict[str, int]:
+        ...     return {"id": 1, "total": 4900}
 
     `when`, `payload` and `app` are functions of the result: of what the view returned without its
     status and headers, and of the parsed JSON where that is a response. With a second argument

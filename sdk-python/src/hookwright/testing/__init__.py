@@ -3,13 +3,16 @@ Help for your tests: a pytest plugin that starts a real server, and receivers to
 
 Install `hookwright[testing]`, and ask for what you need; there is nothing to configure:
 
-    def test_an_order_is_announced(hookwright_client, webhook_receiver):
-        webhook_receiver.answers(500, 204)
-        hookwright_client.trigger.send(
-            webhook_receiver.app_slug, event_name="order.created", payload={"id": 7}
-        )
-
-        assert webhook_receiver.wait_for("order.created").data == {"id": 7}
+    >>> from hookwright import Hookwright
+    >>> from hookwright.testing import RecordingReceiver
+    >>> def test_an_order_is_announced(
+    ...     hookwright_client: Hookwright, webhook_receiver: RecordingReceiver
+    ... ) -> None:
+    ...     webhook_receiver.answers(500, 204)
+    ...     hookwright_client.trigger.send(
+    ...         webhook_receiver.app_slug, event_name="order.created", payload={"id": 7}
+    ...     )
+    ...     assert webhook_receiver.wait_for("order.created").data == {"id": 7}
 
 `hookwright.testing.plugin` lists the fixtures. `sign_request` makes signed requests, good and
 broken ones, for tests of a handler without any server.
