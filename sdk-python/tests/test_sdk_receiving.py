@@ -18,6 +18,7 @@ import pytest
 import sdk_web
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
 from django.urls import path
 from django.views import View
 from fastapi import Depends, FastAPI, Response
@@ -26,7 +27,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from hookwright.deduplication import MemoryStore
+from hookwright.deduplication import Claim, MemoryStore
 from hookwright.errors import UsageError
 from hookwright.integrations import django as in_django
 from hookwright.integrations import fastapi as in_fastapi
@@ -479,6 +480,50 @@ def test_a_view_that_cannot_get_the_event(view: Any) -> None:
     """FastAPI's decorator refuses a view whose first argument cannot be the event."""
     with pytest.raises(UsageError, match=f"{view.__name__} needs a first argument for the event"):
         in_fastapi.receives(WebhookReceiver(SECRET))(view)
+
+
+class _SlowStore(MemoryStore):
+    """Claims when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.go_on, self.claimed = (threading.Event() for _ in range(3))
+
+    def claim(self, key: str, lease_seconds: float) -> Claim:
+        self.asked.set()
+        assert self.go_on.wait(60)
+        claim = super().claim(key, lease_seconds)
+        self.claimed.set()
+        return claim
+
+
+def test_django_whose_client_goes_meanwhile() -> None:
+    """A view that is cancelled while the store claims its event leaves no claim behind."""
+    store = _SlowStore()
+    webhook = _receiver(store)
+
+    @in_django.receives(webhook)
+    async def view(request: HttpRequest, event: WebhookEvent[Order]) -> None:
+        raise AssertionError("it was cancelled")
+
+    async def give_up() -> None:
+        headers = dict(_signed("msg_1"))
+        task = asyncio.create_task(
+            view(RequestFactory().generic("POST", "/", BODY, headers=headers))
+        )
+        await asyncio.to_thread(store.asked.wait, 60)
+        task.cancel()
+        await asyncio.sleep(0)  # it learns of that now
+        store.go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(give_up())
+
+    assert store.claimed.wait(60)
+    assert isinstance(
+        webhook.begin(webhook.unwrap(BODY, _signed("msg_1")), view_name(view)), Handling
+    )
 
 
 class _BrokenStore(MemoryStore):

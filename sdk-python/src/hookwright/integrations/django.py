@@ -9,7 +9,7 @@ import inspect
 import json
 import logging
 import math
-from asyncio import shield
+from asyncio import CancelledError, ensure_future, shield
 from functools import cache, partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -129,7 +129,15 @@ def _async_view(
     async def begin(event: WebhookEvent[Any]) -> Handling | Answer:
         if webhook.store is None:
             return webhook.begin(event, name)
-        return await sync_to_async(webhook.begin)(event, name)
+        claiming = ensure_future(sync_to_async(webhook.begin)(event, name))
+        try:
+            return await shield(claiming)
+        except CancelledError:
+            # The client has gone, and nobody else would release what is claimed all the same.
+            begun = await claiming
+            if not isinstance(begun, Answer):
+                await end(begun, succeeded=False)
+            raise
 
     @wraps(view)
     async def receiving(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -343,5 +351,9 @@ class _Django:
         # Templates, and all answers of Django REST framework, are rendered behind the view.
         if not isinstance(returned, SimpleTemplateResponse) or returned.is_rendered:
             return False
-        returned.add_post_render_callback(lambda _: act())
+
+        def rendered(_: object) -> None:
+            act()
+
+        returned.add_post_render_callback(rendered)
         return True
