@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -73,12 +74,12 @@ class Runner:
             )
         except OSError as error:
             where = " and ".join(filter(None, (settings.bind, settings.ipv6)))
-            pytest.exit(f"the receiver cannot listen on {where}: {error}", returncode=2)
+            self._stop(f"the receiver cannot listen on {where}: {error}")
         self._receiver = receiver
         try:
             ping(self._world("ping", receiver), self.plan.target)
         except TargetError as error:
-            pytest.exit(str(error), returncode=2)
+            self._stop(str(error))
         cases = [item.case for item in session.items if isinstance(item, CaseItem)]
         for case in cases:
             if case.profile != CLOCK:
@@ -88,6 +89,10 @@ class Runner:
         for case in cases:
             if case.profile == CLOCK:
                 self._futures[case.id] = self._last.submit(self._run, case, receiver)
+
+    def _stop(self, why: str) -> NoReturn:
+        self.results.stopped = f"nothing was tested: {why.splitlines()[0]}"
+        pytest.exit(why, returncode=2)
 
     @property
     def cases(self) -> Sequence[Case]:

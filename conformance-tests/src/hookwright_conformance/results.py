@@ -83,6 +83,10 @@ class Results:
     """What a failure's `curl` is."""
     rounds: int = 1
     """How many times each case is run."""
+    chosen: int = 0
+    """How many cases were to be run."""
+    stopped: str = ""
+    """Why none of them was."""
     began: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     items: list[Result] = field(default_factory=list[Result])
     faults: list[str] = field(default_factory=list[str])
@@ -116,10 +120,12 @@ class Results:
     @property
     def conforms(self) -> bool | None:
         """Whether every MUST of every profile that was run is met, and nothing else failed. None
-        when nothing failed but some cases of a profile were not chosen."""
+        when nothing failed but some cases of a profile were not chosen, or not come to."""
         musts = [one for one in self.items if one.case.requirement.level == "must"]
         if self.faults or any(one.verdict not in ("passed", "not_run") for one in musts):
             return False
+        if len(self.items) < max(self.chosen, 1):
+            return None
         ran = Counter(one.case.profile for one in self.items)
         return True if all(ran[one] >= self.whole[one] for one in ran) else None
 
@@ -136,7 +142,7 @@ class Results:
             "profiles": self.profile_lines(),
             "conforms": self.conforms,
             "rounds": self.rounds,
-            "faults": self.faults,
+            "faults": [*self.faults, *filter(None, [self.stopped])],
             "cases": [self._entry(result) for result in sorted(self.items, key=_by_id)],
         }
 

@@ -65,6 +65,7 @@ def run(options: Options) -> int:
         claimed=target.profiles,
         last=LAST if options.keep else f"{LAST} ({GONE})",
         rounds=options.rounds,
+        chosen=len(chosen),
     )
     if not (options.only or options.profiles):
         come_to = [case for case in chosen if not target.lacks(case.needs)]

@@ -95,7 +95,7 @@ def run(options: SdkOptions) -> int:
     about = f"{claim.sdk} {claim.version}"
     whole = sizes(sdk_cases())
     results = Results(version, about, shlex.join(again), whole, options.name, "sdk", claim.profiles)
-    results.last = "last command to the driver"
+    results.last, results.chosen = "last command to the driver", len(cases)
     if not (options.only or options.profiles):
         results.faults += unmatched(known, cases)
     by_case = {entry.case: entry for entry in known}
