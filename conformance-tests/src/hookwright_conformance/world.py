@@ -7,6 +7,8 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from hookwright_conformance.answers import Answer
@@ -42,7 +44,7 @@ class World:
             target.base_url, target.account, spec, self.timeline, target.timing.request_timeout
         )
         self._name = re.sub(r"[^a-z0-9]+", "-", name.lower())[:40].strip("-")
-        self._apps: list[str] = []
+        self._removals: list[Callable[[], object]] = []
 
     def token(self) -> str:
         """A string that nobody has used before."""
@@ -62,7 +64,7 @@ class World:
         created = self.api.call(
             "apps.create", expect=201, body={"name": slug, "slug": slug, **fields}
         ).json()
-        self._apps.append(slug)
+        self.afterwards(partial(self.api.call, "apps.delete", slug))
         return dict(created)
 
     def hook(self, *answers: Answer) -> Hook:
@@ -117,6 +119,14 @@ class World:
         """Publish an event (`case.event` unless told otherwise) and return the 202's body."""
         body: Document = {"event_name": "case.event", "payload": payload or {}, **fields}
         return dict(self.api.call("trigger.send", app, expect=202, body=body).json())
+
+    def publish_to(self, count: int, app: str, payload: Any = None, **fields: Any) -> list[str]:
+        """Publish an event that goes to `count` endpoints; its deliveries. Raises Unmet when there
+        are more or fewer: what is not there would be judged by nobody."""
+        sent = [str(one) for one in self.publish(app, payload, **fields)["delivery_ids"]]
+        if len(sent) != count:
+            raise Unmet("delivery_ids of the event", f"{count}, one for each endpoint", len(sent))
+        return sent
 
     def publish_raw(self, app: str, payload: bytes) -> Document:
         """Publish an event whose payload is exactly these bytes."""
@@ -186,10 +196,15 @@ class World:
     def key(
         self, scopes: Sequence[str], api: HttpRoute | None = None, **fields: Any
     ) -> tuple[Credential, Document]:
-        """Create an API key; also returns the response's body."""
+        """Create an API key; also returns the response's body. A key for `test` has the scope
+        `admin`: with it it is revoked when the case is over."""
         body = {"name": self.slug(), "scopes": list(scopes), **fields}
         created = (api or self.api).call("api_keys.create", expect=201, body=body).json()
-        return Credential("KEY_MADE_BY_THE_CASE", created["key"]), created
+        made = Credential("KEY_MADE_BY_THE_CASE", created["key"])
+        # A live key does not reach what is of the environment `test`.
+        owner = self.api.using(made) if created["environment"] == "test" else self.api
+        self.afterwards(partial(owner.call, "api_keys.delete", created["id"]))
+        return made, created
 
     @property
     def slack(self) -> float:
@@ -201,10 +216,16 @@ class World:
         """For how many seconds a case waits for an attempt that is due."""
         return self.target.timing.delivery + self.target.timing.slack
 
+    def afterwards(self, remove: Callable[[], object]) -> None:
+        """Have something removed when the case is over: what was made last goes first."""
+        self._removals.append(remove)
+
     def close(self) -> None:
-        """Delete what the case created, so that nothing is sent once it is over."""
-        for app in self._apps:
-            self.api.call("apps.delete", app)
+        """Delete what the case created, so that nothing is sent once it is over. Raises Unmet;
+        the rest is deleted all the same."""
+        with ExitStack() as stack:
+            for remove in self._removals:
+                stack.callback(remove)
 
 
 def instant(text: str) -> dt.datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from hookwright_conformance.case import case
@@ -105,6 +106,7 @@ def _require_sealed(world: World, stranger: Credential) -> None:
         expected, actual = _bare(absent[name], nowhere, unknown), _bare(response, app, ids)
         require_equal(expected, actual, f"{name}: foreign against unknown")
     own = other.call("apps.create", expect=201, body={"name": "x", "slug": world.slug()}).json()
+    world.afterwards(partial(other.call, "apps.delete", own["slug"]))
     for name, value in ids.items():
         operation = {"endpoint": "endpoints.get", "message": "messages.get"}.get(
             name, "deliveries.get"
@@ -117,7 +119,6 @@ def _require_sealed(world: World, stranger: Credential) -> None:
         require_equal([], leaked, f"foreign ids in {operation}")
     apps = other.call("apps.list", expect=200, query={"limit": 100})
     require(f'"{app}"'.encode() not in apps.body, "apps.list", "no foreign app", app)
-    other.call("apps.delete", own["slug"], expect=204)
     world.api.call("apps.get", app, expect=200)
 
 

@@ -73,12 +73,12 @@ def dripping_head_is_cut(world: World) -> None:
 )
 def slow_answer_in_time_is_delivered(world: World) -> None:
     """Answers after 1.5 s, head or body late, deliver under a timeout of 30 s."""
-    app = world.app()
-    for answer in (delayed(1.5), delayed(1.5, after_head=True)):
+    app, answers = world.app(), (delayed(1.5), delayed(1.5, after_head=True))
+    for answer in answers:
         fields = {"timeout_seconds": PATIENT_S, "retry_policy": ONE_ATTEMPT}
         world.endpoint(app, world.hook(answer), **fields)
 
-    for delivery_id in world.publish(app)["delivery_ids"]:
+    for delivery_id in world.publish_to(len(answers), app):
         world.finished(app, delivery_id, "delivered")
 
 

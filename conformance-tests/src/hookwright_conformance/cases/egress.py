@@ -125,7 +125,7 @@ def _require_disbelieved(world: World, *flavours: Flavour) -> None:
         fields = {"url": hook.on(flavour), "retry_policy": {"preset": "none"}}
         world.endpoint(app, hook, **fields)
     reasons: list[object] = []
-    for delivery_id in world.publish(app)["delivery_ids"]:
+    for delivery_id in world.publish_to(len(flavours), app):
         world.finished(app, delivery_id, "dead_letter")
         reasons += [one["failure_reason"] for one in world.attempts(app, delivery_id)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from hookwright_conformance.answers import held, status
 from hookwright_conformance.case import case
@@ -108,6 +109,7 @@ def key_counts_per_environment(world: World) -> None:
     tester, _ = world.key(["admin"], environment="test")
     elsewhere = world.api.using(tester)
     elsewhere.call("apps.create", expect=201, body={"name": "x", "slug": app})
+    world.afterwards(partial(elsewhere.call, "apps.delete", app))
     responses = [
         api.call("trigger.send", app, expect=202, body=EVENT, headers=headers)
         for api in (world.api, elsewhere)

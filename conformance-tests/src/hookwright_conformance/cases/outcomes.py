@@ -32,10 +32,10 @@ def any_2xx_is_delivered(world: World) -> None:
     app, codes = world.app(), (200, 201, 202, 204, 299)
     for code in codes:
         world.endpoint(app, world.hook(status(code)))
-    accepted = world.publish(app)
+    sent = world.publish_to(len(codes), app)
 
     seen: list[int] = []
-    for delivery_id in accepted["delivery_ids"]:
+    for delivery_id in sent:
         delivery = world.finished(app, delivery_id, "delivered")
         require_equal(1, delivery["attempt_count"], "attempts")
         seen.append(delivery["last_status_code"])
@@ -54,9 +54,8 @@ def client_error_fails_at_once(world: World) -> None:
     hooks = [world.hook(status(code)) for code in (400, 401, 404, 422)]
     for hook in hooks:
         world.endpoint(app, hook)
-    accepted = world.publish(app)
 
-    for delivery_id in accepted["delivery_ids"]:
+    for delivery_id in world.publish_to(len(hooks), app):
         delivery = world.finished(app, delivery_id, "failed")
         require_equal("http_4xx", delivery["last_failure_reason"], "failure reason")
         require_equal(None, delivery["next_attempt_at"], "next_attempt_at")
@@ -72,12 +71,11 @@ def client_error_fails_at_once(world: World) -> None:
 )
 def temporary_errors_are_retried(world: World) -> None:
     """408, 409, 425, 429, 500 and 503 are followed by a second attempt, which delivers."""
-    app = world.app()
-    for code in (408, 409, 425, 429, 500, 503):
+    app, codes = world.app(), (408, 409, 425, 429, 500, 503)
+    for code in codes:
         world.endpoint(app, world.hook(status(code), status(200)))
-    accepted = world.publish(app)
 
-    for delivery_id in accepted["delivery_ids"]:
+    for delivery_id in world.publish_to(len(codes), app):
         delivery = world.finished(app, delivery_id, "delivered")
         require_equal(2, delivery["attempt_count"], "attempts")
 
@@ -134,9 +132,8 @@ def redirects_are_recorded_and_retried(world: World) -> None:
     app, elsewhere = world.app(), world.hook()
     for code in REDIRECTS:
         world.endpoint(app, world.hook(redirect(elsewhere.url, code)))
-    accepted = world.publish(app)
 
-    for delivery_id in accepted["delivery_ids"]:
+    for delivery_id in world.publish_to(len(REDIRECTS), app):
         world.finished(app, delivery_id, "dead_letter")
         reasons = [one["failure_reason"] for one in world.attempts(app, delivery_id)]
         require_equal(["http_3xx"] * 3, reasons, "failure reasons")
@@ -150,12 +147,11 @@ def redirects_are_recorded_and_retried(world: World) -> None:
 )
 def broken_answers_are_retried(world: World) -> None:
     """Garbage, a truncated body and a closed connection fail with a reason and are retried."""
-    app = world.app()
-    for broken in (garbage(), truncated(), close(), close(reads_body=False)):
+    app, answers = world.app(), (garbage(), truncated(), close(), close(reads_body=False))
+    for broken in answers:
         world.endpoint(app, world.hook(broken, status(200)))
-    accepted = world.publish(app)
 
-    for delivery_id in accepted["delivery_ids"]:
+    for delivery_id in world.publish_to(len(answers), app):
         world.finished(app, delivery_id, "delivered")
         first, *_ = world.attempts(app, delivery_id)
         allowed = ("protocol_error", "connection_reset")

@@ -135,13 +135,13 @@ def end_in_dead_letter(world: World) -> None:
 )
 def retry_after_seconds_delays(world: World) -> None:
     """429 and 503 with Retry-After wait two seconds, or an hour, instead of 0.2 seconds."""
-    later = world.app()
-    for code in (429, 503):
+    later, codes = world.app(), (429, 503)
+    for code in codes:
         world.endpoint(later, world.hook(retry_after(code, int(HOUR))))
-    for delivery_id in world.publish(later)["delivery_ids"]:
+    for delivery_id in world.publish_to(len(codes), later):
         require_planned(world, later, delivery_id, HOUR)
     app = world.app()
-    hooks = [world.hook(retry_after(code, 2), status(200)) for code in (429, 503)]
+    hooks = [world.hook(retry_after(code, 2), status(200)) for code in codes]
     for hook in hooks:
         world.endpoint(app, hook)
     world.publish(app)
@@ -381,7 +381,7 @@ def max_attempts_bounds_the_list(world: World) -> None:
     for hook, waits_, most in ((longer, [0.2], 4), (shorter, [0.2, 0.2, 0.2], 2)):
         policy = {"delays_seconds": waits_, "jitter": 0, "max_attempts": most}
         world.endpoint(app, hook, retry_policy=policy)
-    for delivery_id in world.publish(app)["delivery_ids"]:
+    for delivery_id in world.publish_to(2, app):
         world.finished(app, delivery_id, "dead_letter")
 
     require_equal((4, 2), (len(longer.requests), len(shorter.requests)), "requests")
