@@ -193,7 +193,9 @@ class HttpRoute:
         began = time.monotonic()
         with contextlib.closing(self._connect()) as connection:
             try:
-                connection.request(request.method, target, request.body, request.headers)
+                # Whoever refuses a request before its end may answer and hang up.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    connection.request(request.method, target, request.body, request.headers)
                 answer = connection.getresponse()
                 response = Response(answer.status, answer.getheaders(), answer.read())
             except (OSError, http.client.HTTPException) as error:
