@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
+import threading
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
@@ -111,6 +113,25 @@ def test_silence_ends(toys: list[Driver]) -> None:
     """A driver that says nothing is given up."""
     driver = toy(toys, "sys.stdin.read()")
     with pytest.raises(Unmet, match=r"one within 0\.2 s, got silence"):
+        driver.ask("client", {"base_url": "http://127.0.0.1:1", "api_key": "k"}, patience=0.2)
+
+
+def test_what_a_driver_has_started_ends_with_it(toys: list[Driver]) -> None:
+    """The command may be a shell, or a tool that compiles and starts the driver: what is silent
+    then is not the process that can be killed, and holds the pipes."""
+    silent = TOY % (STARTED, "sys.stdout.flush() or __import__('time').sleep(90)")
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(silent)}; exit"
+    driver = Driver(["sh", "-c", command])
+    toys.append(driver)
+    given_up = threading.Thread(target=_given_up, args=(driver,), daemon=True)
+    given_up.start()
+    given_up.join(60)
+
+    assert not given_up.is_alive()
+
+
+def _given_up(driver: Driver) -> None:
+    with pytest.raises(Unmet, match="silence"):
         driver.ask("client", {"base_url": "http://127.0.0.1:1", "api_key": "k"}, patience=0.2)
 
 

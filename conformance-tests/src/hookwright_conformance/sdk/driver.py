@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import queue
+import signal
 import subprocess
 import threading
 import time
@@ -154,8 +156,13 @@ class _Running:
     claim: Claim
 
     def __init__(self, arguments: Sequence[str]) -> None:
+        # A group of its own: the command may be a shell, or a tool that starts the driver.
         self._process = subprocess.Popen(
-            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._words: deque[bytes] = deque(maxlen=_LAST_WORDS)
@@ -190,23 +197,37 @@ class _Running:
         return b"".join(self._words).decode("utf-8", "replace").strip() or "without a word"
 
     def kill(self) -> None:
-        self._process.kill()
+        """End it, and what it has started and left behind."""
+        if self._process.returncode is None:
+            self._end_group()
         self._process.wait()
+        self._join()
+        if any(thread.is_alive() for thread in self._threads):
+            self._end_group()
+            self._join()
+        if self._process.stdin is not None:
+            # What was still to be written has no reader any more.
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+
+    def _end_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _join(self) -> None:
         for thread in self._threads:
             thread.join(5)
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                # What was still to be written has no reader any more.
-                with contextlib.suppress(OSError):
-                    pipe.close()
 
     def _read_answers(self, pipe: IO[bytes]) -> None:
-        for line in pipe:
-            self._lines.put(line)
+        # A pipe that a thread reads from can be closed by no other.
+        with pipe:
+            for line in pipe:
+                self._lines.put(line)
         self._lines.put(b"")
 
     def _read_words(self, pipe: IO[bytes]) -> None:
-        self._words.extend(pipe)
+        with pipe:
+            self._words.extend(pipe)
 
 
 @cache
