@@ -85,11 +85,15 @@ class ToyServer(ThreadingHTTPServer):
         delivers_json: bool = True,
         problems_are_objects: bool = True,
         dates_retries: bool = False,
+        names_deliveries: bool = True,
+        echoes_keys: bool = False,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.delivers, self.problems, self.problems_later = delivers, problems, problems_later
         self.problems_are_objects, self.dates_retries = problems_are_objects, dates_retries
         self.media = "application/json" if delivers_json else "text/plain"
+        self.echoes_keys = echoes_keys
+        self.accepted = ACCEPTED if names_deliveries else {**ACCEPTED, "delivery_ids": []}
         self.urls: dict[str, str] = {}
         self.requests = self.deletions = 0
         self.moves: list[str] = []
@@ -130,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
         if parts[3:] == ["endpoints"]:
             self.toy.urls[parts[2]] = body["url"]
             return self.answer(201, {**ENDPOINT, "app_slug": parts[2], "url": body["url"]})
-        self.answer(202, {**ACCEPTED, "event_name": body["event_name"]})
+        self.answer(202, {**self.toy.accepted, "event_name": body["event_name"]})
         if self.toy.delivers:
             deliver(self.toy.urls[parts[2]], body, self.toy.media)
         return None
@@ -154,7 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer(status, "<h1>Not Found</h1>", "text/html")
         if not self.toy.problems_are_objects:
             return self.answer(status, [], "application/problem+json")
-        title = {"type": f"urn:hookwright:error:{code}", "title": code, "detail": code}
+        detail = str(self.headers["Authorization"]) if self.toy.echoes_keys else code
+        title = {"type": f"urn:hookwright:error:{code}", "title": code, "detail": detail}
         request_id = f"req_{self.toy.requests + 1}"
         body: dict[str, Any] = {**title, "status": status, "code": code, "errors": []}
         body["request_id"] = request_id

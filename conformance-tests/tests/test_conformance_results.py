@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,18 @@ def test_what_is_not_run_counts_neither_way() -> None:
     assert (False, ["does not conform to core 1.0 (0/1 MUST); 1 of 2 run"]) == told(results)
 
 
+def test_what_was_never_come_to_certifies_nothing() -> None:
+    """Nobody knows how the rest would have ended: neither before the first case, nor later."""
+    results = Results("1.0", "http://x", "again", {"core": 1, "signing": 1}, chosen=2)
+    assert (None, []) == told(results)
+
+    results.items = [Result(make("a.a"), "passed", 0)]
+    assert (None, ["conforms to core 1.0 (1/1 MUST)"]) == told(results)
+
+    results.items.append(Result(make("b.a", profile="signing"), "passed", 0))
+    assert results.conforms is True
+
+
 def told(results: Results) -> tuple[bool | None, list[str]]:
     """What a run says of itself."""
     return results.conforms, results.profile_lines()
@@ -156,3 +169,31 @@ def test_unknown_vectors_are_refused(capsys: pytest.CaptureFixture[str]) -> None
     """The error says which there are."""
     assert 2 == main(["vectors", "retries"])
     assert "no vectors retries; there are signature, retry, wire" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["sdk", "--driver", ""], "the command is empty"),
+        (["sdk", "--driver", "'node driver.js"], "No closing quotation"),
+        (["sdk", "--driver", "x", "--parallel", "0"], "0 is less than 1"),
+        (["server", "--target", "x", "--parallel", "0"], "0 is less than 1"),
+        (["selftest", "--launcher", " "], "the command is empty"),
+        (["selftest", "--launcher", "/nowhere", "--target", "x"], "/nowhere"),
+        (["selftest", "--launcher", "echo", "--target", "x"], "announced b'none"),
+        (["vectors", "--out", "FILE"], "File exists"),
+        (["matrix", "FILE", "--output", "x"], "is no report of this suite"),
+    ],
+)
+def test_what_cannot_be_used_is_told(
+    arguments: list[str], says: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With the exit status of a run that tested nothing: 1 would say that a MUST is broken."""
+    (tmp_path / "file").write_text("5")
+    given = [each.replace("FILE", str(tmp_path / "file")) for each in arguments]
+    try:
+        status = main(given)
+    except SystemExit as error:
+        status = int(str(error.code))
+
+    assert (2, True) == (status, says in capfd.readouterr().err)

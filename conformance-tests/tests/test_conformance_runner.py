@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -328,6 +329,57 @@ def test_failed_ping_lists_likely_causes(
     assert "the first event" in done.stdout
     assert says in done.stdout
     assert "FAILED" not in done.stdout
+
+
+def test_a_run_that_tests_nothing_certifies_nothing(
+    toy: Callable[..., ToyServer], run: Run, tmp_path: Path
+) -> None:
+    """Its reports say so, and why: they may lie where those of yesterday lay."""
+    server = toy()
+    server.shutdown()
+    server.server_close()
+    done = run(server, "--report", str(tmp_path))
+    report = json.loads((tmp_path / "report.json").read_text())
+
+    assert (2, None, []) == (done.returncode, report["conforms"], report["cases"])
+    (why,) = report["faults"]
+    assert why.startswith("nothing was tested: the first event could not be published: connection")
+    assert why in html.unescape((tmp_path / "report.html").read_text())
+    assert "partial, 0/0 MUST" in (tmp_path / "badge.svg").read_text()
+
+
+JUDGED_BY_DELIVERY = (
+    "deadlines.slow-answer-in-time-is-delivered",
+    "outcomes.any-2xx-is-delivered",
+    "outcomes.broken-answers-are-retried",
+    "outcomes.client-error-fails-at-once",
+    "outcomes.temporary-errors-are-retried",
+    "redirects.are-recorded-and-retried",
+)
+
+
+def test_what_is_not_named_is_not_passed(
+    toy: Callable[..., ToyServer], run: Run, tmp_path: Path
+) -> None:
+    """A server that names no delivery, and retries none, fails what each delivery is judged by."""
+    chosen = [part for case in JUDGED_BY_DELIVERY for part in ("--only", case)]
+    run(toy(names_deliveries=False), *chosen, "--report", str(tmp_path))
+    cases = json.loads((tmp_path / "report.json").read_text())["cases"]
+
+    told = {case["id"]: case.get("failure", {}).get("what") for case in cases}
+    assert dict.fromkeys(JUDGED_BY_DELIVERY, "delivery_ids of the event") == told
+
+
+def test_a_key_that_is_told_back_is_not_shown(
+    toy: Callable[..., ToyServer], run: Run, tmp_path: Path
+) -> None:
+    """Neither by the ping nor in a report: logs of CI are read by many."""
+    key = "hw_live_of_somebody_else"
+    done = run(toy(echoes_keys=True), "--report", str(tmp_path), key=key)
+    written = [path.read_text() for path in tmp_path.iterdir()]
+
+    assert "Bearer $TOY_KEY" in done.stdout
+    assert [] == [text for text in (done.stdout, done.stderr, *written) if key in text]
 
 
 def test_absent_server_is_named(toy: Callable[..., ToyServer], run: Run) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hookwright_conformance.errors import TargetError
 from hookwright_conformance.spec import Spec
 
 SPEC = Spec.load()
@@ -115,3 +117,12 @@ def test_path_arguments_are_quoted() -> None:
     assert "/v1/apps/a%2Fb/deliveries/%00%C3%A9" == operation.target(("a/b", "\0é"))
     with pytest.raises(ValueError, match="takes 2 path arguments"):
         operation.target(("a",))
+
+
+@pytest.mark.parametrize("text", [b"", b"text", b"openapi: 3.1.0\n", b"\xe9"])
+def test_what_is_no_contract_is_named(tmp_path: Path, text: bytes) -> None:
+    """A file that was given, and cannot be read as openapi.yaml."""
+    path = tmp_path / "openapi.yaml"
+    path.write_bytes(text)
+    with pytest.raises(TargetError, match=r"openapi\.yaml is no contract"):
+        Spec.load(path)

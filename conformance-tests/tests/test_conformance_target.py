@@ -152,3 +152,41 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The error names the path."""
     with pytest.raises(TargetError, match=r"absent\.yaml"):
         load(tmp_path / "absent.yaml", {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"base_url: \xe9\n", b"1: 2\n", b"base_url: 2026-11-22\n", b"profiles: &all [*all]\n"],
+    ids=["no UTF-8", "a number as a name", "a date", "a list that holds itself"],
+)
+def test_what_json_cannot_hold_is_no_target(tmp_path: Path, text: bytes) -> None:
+    """YAML can, and the file is named instead of a traceback shown."""
+    path = tmp_path / "target.yaml"
+    path.write_bytes(text)
+    with pytest.raises(TargetError, match=r"target\.yaml cannot be read"):
+        load(path, {})
+
+
+@pytest.mark.parametrize("key", ["hw_live_…", "hw_live_a\nb", "hw_live_a b"])
+def test_a_key_that_cannot_be_sent_is_not_shown(tmp_path: Path, key: str) -> None:
+    """No header holds it; the error names the variable alone."""
+    with pytest.raises(TargetError, match="variable KEY holds characters") as caught:
+        load(write(tmp_path, MINIMAL), {"KEY": key})
+
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["hooks:80", "http://[::1", "http://h:{prt}", "http://u:p@h"])
+def test_a_public_url_that_is_none_is_named(tmp_path: Path, url: str) -> None:
+    """Before the server refuses what is made of it."""
+    text = MINIMAL + f"receiver: {{public_url: '{url}'}}\n"
+    with pytest.raises(TargetError, match=r"receiver\.public_url"):
+        load(write(tmp_path, text), {"KEY": "k"})
+
+
+def test_a_public_url_may_name_the_port_of_the_receiver(tmp_path: Path) -> None:
+    """And a path that stands before the receiver's own."""
+    url = "https://hooks.example.com:{port}/in/"
+    text = MINIMAL + f"receiver: {{public_url: '{url}'}}\n"
+
+    assert url == load(write(tmp_path, text), {"KEY": "k"}).receiver.public_url

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = command_line().parse_args(arguments)
     try:
         status: int = options.run(options)
-    except TargetError as error:
+    except (TargetError, OSError) as error:  # OSError: a folder or a program that is none
         sys.stderr.write(f"hookwright-conformance: {error}\n")
         return 2
     return status
@@ -93,7 +94,11 @@ def _add_server(add: _AddParser) -> None:
         "--name", default="", metavar="TEXT", help="what reports call it (default: its base URL)"
     )
     server.add_argument(
-        "--parallel", type=int, default=8, metavar="N", help="cases at the same time (default 8)"
+        "--parallel",
+        type=_positive,
+        default=8,
+        metavar="N",
+        help="cases at the same time (default 8)",
     )
     server.add_argument(
         "--keep",
@@ -120,7 +125,7 @@ def _add_sdk(add: _AddParser) -> None:
         "2 nothing could be tested.",
     )
     what = sdk.add_mutually_exclusive_group(required=True)
-    what.add_argument("--driver", metavar="COMMAND", help="starts the driver")
+    what.add_argument("--driver", type=_command, metavar="COMMAND", help="starts the driver")
     what.add_argument(
         "--protocol", action="store_true", help="print the JSON Schema of the driver's protocol"
     )
@@ -148,7 +153,11 @@ def _add_sdk(add: _AddParser) -> None:
         "--name", default="", metavar="TEXT", help="what reports call it (default: as it does)"
     )
     sdk.add_argument(
-        "--parallel", type=int, default=4, metavar="N", help="drivers at the same time (default 4)"
+        "--parallel",
+        type=_positive,
+        default=4,
+        metavar="N",
+        help="drivers at the same time (default 4)",
     )
     sdk.add_argument(
         "--known-failures",
@@ -206,11 +215,13 @@ def _add_selftest(add: _AddParser) -> None:
     what = selftest.add_mutually_exclusive_group(required=True)
     what.add_argument(
         "--driver",
+        type=_command,
         metavar="COMMAND",
         help="`COMMAND NAME` is a driver of an SDK with a mutant (`none`: the sound one)",
     )
     what.add_argument(
         "--launcher",
+        type=_command,
         metavar="COMMAND",
         help="`COMMAND NAME` starts a mutant (`none`: the sound one), prints one JSON line with "
         "base_url and environment when it is ready, and ends when its standard input closes",
@@ -273,6 +284,16 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return number
+
+
+def _command(text: str) -> str:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no command: {error}") from error
+    if not words:
+        raise argparse.ArgumentTypeError("the command is empty")
+    return text
 
 
 def _alone() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, Template
 
@@ -87,9 +87,10 @@ class Group:
 def read(path: Path) -> Report:
     """A report.json. Raises TargetError when it is none."""
     try:
-        document: Report = json.loads(path.read_text(encoding="utf-8"))
+        found: object = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TargetError(f"{path} cannot be read: {error}") from error
+    document: Report = cast("Report", found) if isinstance(found, dict) else {}
     missing = [name for name in _MEMBERS if name not in document]
     if missing:
         raise TargetError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hookwright_conformance.curl import redacted
 from hookwright_conformance.errors import NotReceived, TargetError, Unmet, unreadable
 from hookwright_conformance.target import Target
 from hookwright_conformance.world import World
@@ -49,7 +50,9 @@ def ping(world: World, target: Target) -> None:
 
 
 def _explain(error: Unmet, target: Target, world: World) -> str:
-    message = str(error)
+    message, *happened = (
+        redacted(text, world.timeline.secrets) for text in (str(error), *world.timeline.lines())
+    )
     causes = [cause for mark, listed in _CAUSES.items() if mark in message for cause in listed]
     likely = causes or ["the implementation does not follow openapi.yaml in its first answers"]
     receiver = world.receiver.base_url("http")
@@ -62,6 +65,6 @@ def _explain(error: Unmet, target: Target, world: World) -> str:
             "Likely causes:",
             *(f"  * {cause}" for cause in likely),
             "What happened:",
-            *(f"  {line}" for line in world.timeline.lines()),
+            *(f"  {line}" for line in happened),
         ]
     )

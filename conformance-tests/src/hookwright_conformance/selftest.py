@@ -106,8 +106,7 @@ def started(launcher: str, mutant: str) -> Generator[dict[str, Any]]:
             raise TargetError(
                 f"{launcher} {mutant} ended with {process.wait()} before it was ready"
             )
-        announced: dict[str, Any] = json.loads(line)
-        yield announced
+        yield _announced(line, f"{launcher} {mutant}")
     finally:
         process.stdin.close()
         process.stdout.close()
@@ -116,6 +115,15 @@ def started(launcher: str, mutant: str) -> Generator[dict[str, Any]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _announced(line: bytes, command: str) -> dict[str, Any]:
+    try:
+        announced: dict[str, Any] = json.loads(line)
+        return {name: announced[name] for name in ("base_url", "environment")}
+    except (ValueError, TypeError, KeyError) as error:
+        what = "JSON with base_url and environment"
+        raise TargetError(f"{command} announced {line[:200]!r} instead of {what}") from error
 
 
 def run_suite(

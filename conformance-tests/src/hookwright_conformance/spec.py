@@ -62,7 +62,12 @@ class Spec:
     @classmethod
     def load(cls, path: Path | None = None) -> Spec:
         """The contract at `path`, else the one this package was built with. Raises TargetError."""
-        return cls(_bundled() if path is None else _read(path))
+        if path is None:
+            return cls(_bundled())
+        try:
+            return cls(_read(path))
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise TargetError(f"{path} is no contract of Hookwright's: {error!r}") from error
 
     @property
     def document(self) -> dict[str, Any]:

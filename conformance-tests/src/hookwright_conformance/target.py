@@ -42,6 +42,7 @@ PROFILES = {
 
 _TEXT = {"type": "string", "minLength": 1}
 _SECONDS = {"type": "number", "exclusiveMinimum": 0}
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
 _BASE_URL = re.compile(r"https?://[^/?#@\s]+(/[^?#\s]*)?")
 
 
@@ -167,11 +168,12 @@ def read_known_failures(path: Path) -> list[KnownFailure]:
 def _read(path: Path, schema: dict[str, Any], what: str) -> Any:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+        found = list(jsonschema_rs.iter_errors(schema, document, validate_formats=True))
+    except (OSError, yaml.YAMLError, ValueError) as error:  # ValueError: what JSON cannot hold
         raise TargetError(f"{path} cannot be read: {error}") from error
     faults = [
         f"{'/'.join(str(part) for part in error.instance_path) or 'the file'}: {error.message}"
-        for error in jsonschema_rs.iter_errors(schema, document, validate_formats=True)
+        for error in found
     ]
     if faults:
         raise TargetError(f"{path} does not describe {what}:\n  " + "\n  ".join(faults))
@@ -195,7 +197,7 @@ def _build(document: dict[str, Any], environ: Mapping[str, str]) -> Target:
 
 
 def _base_url(text: str) -> str:
-    if not (text.isascii() and _BASE_URL.fullmatch(text) and _names_host(text)):
+    if not _is_url(text):
         raise TargetError(
             f"base_url {text!r} cannot be used; write http(s)://HOST[:PORT], an IPv6 address in "
             "brackets, and behind it the path that stands before /v1, if there is one"
@@ -203,9 +205,12 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _names_host(url: str) -> bool:
+def _is_url(text: str) -> bool:
+    """Whether it is a scheme, a host and what may follow up to a path."""
+    if not (text.isascii() and _BASE_URL.fullmatch(text)):
+        return False
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(text)
         return bool(parts.hostname) and parts.port != 0
     except ValueError:  # brackets without an address, a port that is none
         return False
@@ -213,6 +218,12 @@ def _names_host(url: str) -> bool:
 
 def _receiver(document: dict[str, Any], environ: Mapping[str, str]) -> ReceiverSettings:
     plain = {name: value for name, value in document.items() if name != "tls"}
+    public_url = str(plain.get("public_url", "http://x"))
+    if not _is_url(public_url.replace("{port}", "1")):
+        raise TargetError(
+            f"receiver.public_url {public_url!r} cannot be used; write http(s)://HOST[:PORT], with "
+            "{port} for the receiver's own, and behind it a path, if there is one"
+        )
     authority = _authority(document["tls"]["authority"], environ) if "tls" in document else None
     return ReceiverSettings(**plain, authority=authority)
 
@@ -229,7 +240,14 @@ def _authority(variable: str, environ: Mapping[str, str]) -> Identity:
 
 
 def _credential(variable: str, environ: Mapping[str, str]) -> Credential:
-    return Credential(variable, _variable(variable, "credentials", "hw_live_…", environ))
+    key = _variable(variable, "credentials", "hw_live_…", environ)
+    if not _VISIBLE.fullmatch(key):
+        # Not shown: it may be a good key with something behind it.
+        raise TargetError(
+            f"the environment variable {variable} holds characters other than visible ASCII, which "
+            "no key has; was it copied well?"
+        )
+    return Credential(variable, key)
 
 
 def _variable(variable: str, where: str, example: str, environ: Mapping[str, str]) -> str:
