@@ -188,6 +188,23 @@ test("a redirect is an error, and the key goes nowhere else", async (t) => {
   assert.deepEqual(elsewhere.asked, []);
 });
 
+test("a limit of fetch's own, or of the kernel's, is an APITimeoutError as well", async () => {
+  for (const code of ["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "ETIMEDOUT"]) {
+    const cause = Object.assign(new Error(`late: ${code}`), { code });
+    const client = new hookwright.Hookwright({
+      apiKey: "hw_test_key",
+      baseUrl: "http://127.0.0.1:1",
+      maxRetries: 0,
+      fetch: () => Promise.reject(new TypeError("fetch failed", { cause })),
+    });
+
+    await assert.rejects(client.apps.get("a"), (error: Error) => {
+      const isLate = error instanceof hookwright.APITimeoutError;
+      return isLate && error.message.includes(`fetch failed: late: ${code}`);
+    });
+  }
+});
+
 test("a connection that breaks is tried again, then an APIConnectionError", async (t) => {
   const api = await scripted(t, (_, socket) => socket.destroy());
 

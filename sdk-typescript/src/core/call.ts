@@ -1,6 +1,6 @@
 /** What one call may override. */
 export interface CallOptions {
-  /** How long each try may take as a whole, in milliseconds; null waits without end. */
+  /** How long each try may take as a whole, in milliseconds; null leaves it to `fetch`. */
   timeoutMs?: number | null | undefined;
   /** How often a failed try is repeated. */
   maxRetries?: number | undefined;

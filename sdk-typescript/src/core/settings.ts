@@ -16,7 +16,10 @@ export const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 export interface ClientOptions {
   /** Else HOOKWRIGHT_API_KEY. */
   apiKey?: string | undefined;
-  /** How long each try may take as a whole, in milliseconds (60,000); null waits without end. */
+  /**
+   * How long each try may take as a whole, in milliseconds (60,000); null leaves it to `fetch`,
+   * which in Node gives up after 300 s without a byte.
+   */
   timeoutMs?: number | null | undefined;
   /** How often a failed try is repeated (2). */
   maxRetries?: number | undefined;

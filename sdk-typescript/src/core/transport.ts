@@ -3,6 +3,8 @@ import { APIConnectionError, APITimeoutError } from "../errors.js";
 
 export const LARGEST_BODY_BYTES = 64 * 1024 * 1024;
 export const LARGEST_ERROR_BODY_BYTES = 1024 * 1024;
+// The kernel's, and those of Node's fetch, which gives a connection 10 s, and an answer 300 s.
+const OTHER_TIMEOUTS = /^(?:ETIMEDOUT|UND_ERR_(?:CONNECT|HEADERS|BODY)_TIMEOUT)$/;
 
 /** As much of the standard `fetch` as is needed. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -127,8 +129,13 @@ function unpackingError(error: unknown): string | null {
 
 function failure(request: WireRequest, error: unknown): APIConnectionError {
   const reasons: string[] = [];
-  for (let at = error; at instanceof Error; at = at.cause)
-    reasons.push(at.message || ((at as { code?: string }).code ?? at.name));
+  let isLate = false;
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code = "" } = at as { code?: string };
+    reasons.push(at.message || code || at.name);
+    isLate ||= OTHER_TIMEOUTS.test(code);
+  }
   const why = reasons.join(": ") || String(error);
-  return new APIConnectionError(`${request.label} failed: ${why}`, null, { cause: error });
+  const kind = isLate ? APITimeoutError : APIConnectionError;
+  return new kind(`${request.label} failed: ${why}`, null, { cause: error });
 }
