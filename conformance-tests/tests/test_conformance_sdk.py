@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -37,6 +38,19 @@ for line in sys.stdin:
         break
 """
 """A driver that claims one profile, and can do nothing."""
+ODD_WORDS = """
+import json, sys
+for line in sys.stdin:
+    command = json.loads(line)
+    claim = {"sdk": "x", "version": "1", "protocol": 1, "profiles": ["sdk-paging"]}
+    answer = {"result": claim if command["command"] == "start" else {}}
+    if command["command"] == "paginate":
+        answer = {"error": {"kind": "usage", "message": "odd \\ud800 \\x1b[2J", "items": []}}
+    print(json.dumps({"id": command["id"], **answer}), flush=True)
+    if command["command"] == "stop":
+        break
+"""
+"""A driver whose errors hold half a surrogate pair, and clear the screen."""
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -99,6 +113,19 @@ def test_a_failure_explains_itself() -> None:
         "does not conform to sdk-core 1.0 (0/1 MUST)",
     ):
         assert words in done.stdout, done.stdout
+
+
+def test_whatever_an_sdk_says_can_be_reported(tmp_path: Path) -> None:
+    """What no file in UTF-8 holds, and what a console obeys, comes as an escape: one such error
+    must not cost the report of all cases."""
+    driver = shlex.join([sys.executable, "-c", ODD_WORDS])
+    done = run("sdk", "--driver", driver, "--report", str(tmp_path))
+    told = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["cases"]
+
+    assert 1 == done.returncode
+    assert "\\ud800 \\x1b[2J" in done.stdout
+    assert {"failed"} == {case["verdict"] for case in told}
+    assert all("odd \\ud800 \\x1b[2J" in case["failure"]["actual"] for case in told)
 
 
 def test_a_known_failure_is_excused(tmp_path: Path) -> None:

@@ -8,7 +8,11 @@ ConformanceError        base of all
 
 from __future__ import annotations
 
+import re
 import traceback
+
+# A console obeys control characters, and no file in UTF-8 holds half a surrogate pair.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class ConformanceError(Exception):
@@ -27,6 +31,11 @@ class Unmet(ConformanceError):
         self.what = what
         self.expected = expected
         self.actual = actual
+
+
+def printable(text: str) -> str:
+    """What was seen, fit for consoles and files: what is not comes as an escape, as in Python."""
+    return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def unreadable(error: Exception) -> Unmet:

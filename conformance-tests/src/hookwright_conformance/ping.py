@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hookwright_conformance.curl import redacted
-from hookwright_conformance.errors import NotReceived, TargetError, Unmet, unreadable
+from hookwright_conformance.errors import NotReceived, TargetError, Unmet, printable, unreadable
 from hookwright_conformance.target import Target
 from hookwright_conformance.world import World
 
@@ -51,7 +51,8 @@ def ping(world: World, target: Target) -> None:
 
 def _explain(error: Unmet, target: Target, world: World) -> str:
     message, *happened = (
-        redacted(text, world.timeline.secrets) for text in (str(error), *world.timeline.lines())
+        printable(redacted(text, world.timeline.secrets))
+        for text in (str(error), *world.timeline.lines())
     )
     causes = [cause for mark, listed in _CAUSES.items() if mark in message for cause in listed]
     likely = causes or ["the implementation does not follow openapi.yaml in its first answers"]

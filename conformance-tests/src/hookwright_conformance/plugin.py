@@ -18,7 +18,7 @@ import pytest
 
 from hookwright_conformance.case import Case
 from hookwright_conformance.curl import redacted
-from hookwright_conformance.errors import TargetError, Unmet, unreadable
+from hookwright_conformance.errors import TargetError, Unmet, printable, unreadable
 from hookwright_conformance.items import CaseFile, CaseItem, collect, say
 from hookwright_conformance.ping import ping
 from hookwright_conformance.receiver import Receiver
@@ -165,7 +165,7 @@ def observe(case: Case, world: object, timeline: Timeline) -> Failure | None:
 
 def _failure(timeline: Timeline, error: Unmet) -> Failure:
     told = (error.what, str(error.expected), str(error.actual), *timeline.lines())
-    what, expected, actual, *lines = (redacted(text, timeline.secrets) for text in told)
+    what, expected, actual, *lines = (printable(redacted(each, timeline.secrets)) for each in told)
     return Failure(what, expected, actual, tuple(lines), timeline.last_request)
 
 
