@@ -87,12 +87,13 @@ class ToyServer(ThreadingHTTPServer):
         dates_retries: bool = False,
         names_deliveries: bool = True,
         echoes_keys: bool = False,
+        other_codes: bool = False,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.delivers, self.problems, self.problems_later = delivers, problems, problems_later
         self.problems_are_objects, self.dates_retries = problems_are_objects, dates_retries
         self.media = "application/json" if delivers_json else "text/plain"
-        self.echoes_keys = echoes_keys
+        self.echoes_keys, self.other_codes = echoes_keys, other_codes
         self.accepted = ACCEPTED if names_deliveries else {**ACCEPTED, "delivery_ids": []}
         self.urls: dict[str, str] = {}
         self.requests = self.deletions = 0
@@ -160,6 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer(status, [], "application/problem+json")
         detail = str(self.headers["Authorization"]) if self.toy.echoes_keys else code
         title = {"type": f"urn:hookwright:error:{code}", "title": code, "detail": detail}
+        code = "validation_error" if self.toy.other_codes else code
         request_id = f"req_{self.toy.requests + 1}"
         body: dict[str, Any] = {**title, "status": status, "code": code, "errors": []}
         body["request_id"] = request_id

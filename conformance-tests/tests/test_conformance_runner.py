@@ -113,6 +113,16 @@ def test_failing_case_explains_itself(toy: Callable[..., ToyServer], run: Run) -
     assert "--only errors.unknown-path-is-a-problem" in done.stdout
 
 
+def test_a_code_of_another_status_is_no_documented_answer(
+    toy: Callable[..., ToyServer], run: Run
+) -> None:
+    """Whatever the case looks for: programs decide by the code."""
+    done = run(toy(other_codes=True), *PASSING)
+
+    assert 1 == done.returncode
+    assert "['the code validation_error belongs to the status 400']" in done.stdout
+
+
 def test_failed_delivery_explains_itself(
     toy: Callable[..., ToyServer], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

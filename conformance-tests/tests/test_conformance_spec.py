@@ -126,3 +126,34 @@ def test_what_is_no_contract_is_named(tmp_path: Path, text: bytes) -> None:
     path.write_bytes(text)
     with pytest.raises(TargetError, match=r"openapi\.yaml is no contract"):
         Spec.load(path)
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "code", "found"),
+    [
+        (None, 404, "not_found", []),
+        (None, 400, "not_found", ["the code not_found belongs to the status 404"]),
+        ("apps.get", 404, "not_found", []),
+        ("apps.create", 409, "slug_taken", []),
+        ("apps.create", 409, "idempotency_in_progress", []),
+        (
+            "apps.update",
+            409,
+            "idempotency_in_progress",
+            ["the code idempotency_in_progress is not documented for apps.update"],
+        ),
+        (
+            "trigger.send",
+            409,
+            "slug_taken",
+            ["the code slug_taken is not documented for trigger.send"],
+        ),
+    ],
+)
+def test_a_code_belongs_to_its_status_and_its_operation(
+    operation: str | None, status: int, code: str, found: list[str]
+) -> None:
+    """Where several codes share a status, the contract names an operation's own."""
+    asked = SPEC.operations[operation] if operation else None
+
+    assert found == SPEC.faults_of_code(asked, status, code)

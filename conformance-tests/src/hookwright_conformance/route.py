@@ -246,6 +246,8 @@ class HttpRoute:
         if response.status >= 400:
             problem = response.json()
             require_equal(response.status, problem["status"], f"status member of {name}'s problem")
+            wrong = self._spec.faults_of_code(operation, response.status, problem["code"])
+            require_equal([], wrong, f"code of {name}'s problem (ERROR-13)")
             require_equal(
                 response.header("x-request-id"), problem["request_id"], "request_id of the problem"
             )

@@ -26,7 +26,8 @@ _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: `path` is its template, `pointer` where it stands in the document."""
+    """One operation: `path` is its template, `pointer` where it stands in the document;
+    `error_codes` are its own of those that share a status with others."""
 
     id: str
     method: str
@@ -58,6 +59,7 @@ class Spec:
         self.operations = {one.id: one for one in _operations(document)}
         errors: dict[str, Any] = document["components"]["schemas"]["ErrorCode"]
         self.error_codes: tuple[str, ...] = tuple(errors["enum"])
+        self._errors_by_code: dict[str, dict[str, Any]] = errors["x-errors"]
 
     @classmethod
     def load(cls, path: Path | None = None) -> Spec:
@@ -104,6 +106,16 @@ class Spec:
             for kind in response.get("content", {})
         }
         return faults + self._content(media, schemas, body)
+
+    def faults_of_code(self, operation: Operation | None, status: int, code: str) -> list[str]:
+        """What openapi.yaml has against this code of a problem with this status."""
+        belongs = self._errors_by_code[code]["status"]
+        if belongs != status:
+            return [f"the code {code} belongs to the status {belongs}"]
+        alike = [one for one in self._errors_by_code.values() if one["status"] == status]
+        if operation is None or len(alike) == 1 or code in operation.error_codes:
+            return []
+        return [f"the code {code} is not documented for {operation.id}"]
 
     def _content(self, media: str, schemas: dict[str, str], body: bytes) -> list[str]:
         if not schemas:
@@ -165,12 +177,19 @@ def _operations(document: dict[str, Any]) -> list[Operation]:
             method=method.upper(),
             path=path,
             pointer=f"/paths/{_escape(path)}/{method}",
-            error_codes=tuple(definition.get("x-error-codes", ())),
+            error_codes=(*definition.get("x-error-codes", ()), *_of_keys(definition)),
         )
         for path, item in document["paths"].items()
         for method, definition in item.items()
         if method in _METHODS
     ]
+
+
+def _of_keys(definition: dict[str, Any]) -> tuple[str, ...]:
+    """The codes of an operation that takes an Idempotency-Key."""
+    references = [each.get("$ref") for each in definition.get("parameters", ())]
+    is_keyed = "#/components/parameters/IdempotencyKey" in references
+    return ("idempotency_in_progress", "idempotency_key_reused") if is_keyed else ()
 
 
 def is_http_date(text: str) -> bool:
