@@ -103,7 +103,8 @@ def _add_server(add: _AddParser) -> None:
     server.add_argument(
         "--keep",
         action="store_true",
-        help="leave the apps that the cases make, so that a failure's last request can be repeated",
+        help="leave the apps and keys that the cases make, so that a failure's last request can be "
+        "repeated",
     )
     server.add_argument(
         "--repeat",
