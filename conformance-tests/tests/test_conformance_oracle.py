@@ -15,6 +15,9 @@ from standardwebhooks.webhooks import Webhook
 
 import hookwright_conformance
 from hookwright_conformance import oracle
+from hookwright_conformance.cases.signing import require_genuine
+from hookwright_conformance.errors import Unmet
+from hookwright_conformance.received import Received
 
 DOCUMENT: dict[str, Any] = json.loads(
     (files("hookwright_conformance") / "vectors" / "signature.json").read_text(encoding="utf-8")
@@ -47,6 +50,23 @@ def test_agrees_with_the_reference_library() -> None:
 
     expected = Webhook(secret).sign("msg_1", at, body)
     assert expected == oracle.signature(secret, "msg_1", int(at.timestamp()), body.encode())
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_a_signature_with_a_second_header_is_not_genuine(name: str) -> None:
+    """Of two headers of a name each receiver takes another, or neither."""
+    secret = "whsec_" + base64.b64encode(bytes(32)).decode()
+    headers = (
+        ("webhook-id", "msg_1"),
+        ("Webhook-Timestamp", "1767225600"),
+        ("webhook-signature", oracle.signature(secret, "msg_1", 1_767_225_600, b"{}")),
+    )
+    request = Received(1, 1, "http", "POST", "/", headers, b"", 0.0, b"{}", wall=1_767_225_600.0)
+    require_genuine(request, secret)
+    request.headers = (*headers, (name.upper(), dict(headers).get(name, "1767225600")))
+
+    with pytest.raises(Unmet, match=f"headers {name} of request 1: expected 1, got 2"):
+        require_genuine(request, secret)
 
 
 def test_the_suite_imports_neither_server_nor_sdk() -> None:

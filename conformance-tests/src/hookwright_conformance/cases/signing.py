@@ -24,7 +24,10 @@ def judge(request: Received, *secrets: str) -> oracle.Verdict:
 
 
 def require_genuine(request: Received, *secrets: str) -> None:
-    """Raise Unmet unless the request verifies with one of the secrets."""
+    """Raise Unmet unless the request verifies with one of the secrets. What signs is there once: of
+    two headers of a name receivers take the first, the last, or none."""
+    for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+        require_equal(1, len(request.values(name)), f"headers {name} of request {request.number}")
     verdict = judge(request, *secrets)
     require(verdict.valid, f"signature of request {request.number}", "valid", verdict.reason)
 
