@@ -94,7 +94,8 @@ class ToyServer(ThreadingHTTPServer):
         self.problems_are_objects, self.dates_retries = problems_are_objects, dates_retries
         self.media = "application/json" if delivers_json else "text/plain"
         self.echoes_keys, self.other_codes = echoes_keys, other_codes
-        self.accepted = ACCEPTED if names_deliveries else {**ACCEPTED, "delivery_ids": []}
+        named: list[str] = ACCEPTED["delivery_ids"] if names_deliveries else []
+        self.accepted: dict[str, Any] = {**ACCEPTED, "delivery_ids": named}
         self.urls: dict[str, str] = {}
         self.requests = self.deletions = 0
         self.moves: list[str] = []

@@ -340,6 +340,16 @@ def test_close_cuts_open_connections() -> None:
         assert b"" == client.recv(1)
 
 
+def stop_while_clients_come() -> None:
+    """Some are being accepted while the receiver is closed."""
+    receiver = Receiver.start(tls=True)
+    places = [receiver.base_url("http"), receiver.base_url("good"), receiver.canary.url]
+    clients = [connect(place) for place in places for _ in range(5)]
+    receiver.close()
+    for client in clients:
+        client.close()
+
+
 def test_close_leaves_no_socket_of_who_just_came() -> None:
     """Connections that are being accepted, in a handshake or at the canary are cut as well."""
     with warnings.catch_warnings(record=True) as warned:
@@ -347,13 +357,7 @@ def test_close_leaves_no_socket_of_who_just_came() -> None:
         gc.collect()
         warned.clear()  # what other tests left
         for _ in range(20):
-            receiver = Receiver.start(tls=True)
-            places = [receiver.base_url("http"), receiver.base_url("good"), receiver.canary.url]
-            clients = [connect(place) for place in places for _ in range(5)]
-            receiver.close()
-            for client in clients:
-                client.close()
-        del receiver
+            stop_while_clients_come()
         gc.collect()
 
     assert [] == [str(warning.message) for warning in warned]

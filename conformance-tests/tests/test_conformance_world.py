@@ -33,9 +33,10 @@ class Recorder:
             self.deleted.append((self.key, path[0]))
             if "stuck" in path[0]:
                 raise Unmet("status", 204, 500)
-        environment = (body or {}).get("environment", "live")
+        given: dict[str, Any] = body or {}
+        environment = given.get("environment", "live")
         made = {"id": f"key_{environment}", "key": f"hw_{environment}_b", "slug": "app"}
-        answer = {**made, "environment": environment, **(body or {})}
+        answer = {**made, "environment": environment, **given}
         return Response(expect, [], json.dumps(answer).encode())
 
 
