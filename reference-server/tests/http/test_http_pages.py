@@ -292,15 +292,14 @@ def test_few_totals_of_an_account_are_counted_at_a_time(
     monkeypatch.setattr(paging, "_COUNTED_AT_A_TIME_OF_ONE_ACCOUNT", 1)
     client = new_lab().client
     path, total = "/v1/apps/-/messages", "?include_total=true"
-    counted = vars(pages)["_count"]
+    counted = pages.count
     beside: list[Answer] = []
 
     def meanwhile(*given: Any) -> int:
         beside.extend((client.get(path + total), client.get(path)))
-        count: int = counted(*given)
-        return count
+        return counted(*given)
 
-    monkeypatch.setattr(pages, "_count", meanwhile)
+    monkeypatch.setattr(pages, "count", meanwhile)
     first = client.get(path + total).require(200)
 
     assert (0, [503, 200]) == (first["total_count"], [each.status for each in beside])
