@@ -41,7 +41,7 @@ _NOT_RUN = "not run, needs "
 _TURNSTILE = Path(__file__)
 _ROOM = Path(__file__).parent
 
-pytest_plugins = ["pytester", "service_fixtures", "hookwright.testing.plugin"]
+pytest_plugins = ["flaky", "pytester", "service_fixtures", "hookwright.testing.plugin"]
 
 # Machines differ in speed: a slow example is no failure. Failing examples are printed in full.
 settings.register_profile(

@@ -7,7 +7,7 @@ from pathlib import Path
 import flaky
 import pytest
 
-INI = "[pytest]\nmarkers = campaign\n"
+INI = f"[pytest]\nmarkers = campaign\npythonpath = {Path(flaky.__file__).parent}\n"
 TESTS = """
 from pathlib import Path
 import pytest
@@ -19,6 +19,7 @@ def begun(name):
 
 def test_well(): pass
 def test_once(): assert begun("once") != 1
+def test_broken_off(): pytest.exit("interrupted") if begun("broken") == 1 else None
 def test_seldom(): assert begun("seldom") not in (1, 4)
 @pytest.mark.campaign
 def test_search(): assert begun("search") != 1
@@ -35,6 +36,7 @@ def test_each(number): assert begun(f"each {number}") != 1
         ("once or search", 1, "a campaign looks for what happens once"),
         ("each", 1, "4 tests failed, more than 3"),
         ("well", 1, "no test is known to have failed"),
+        ("once or broken", 1, "the run did not come to its end (exit status 2)"),
     ],
 )
 def test_only_few_that_pass_each_time_are_flaky(
@@ -48,6 +50,7 @@ def test_only_few_that_pass_each_time_are_flaky(
     """Three that pass three times alone; never a campaign, and never without a failure."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they take time to import
     monkeypatch.setenv("PYTEST_PLUGINS", "xdist.plugin")
+    pytester.makeconftest('pytest_plugins = ["flaky"]')
     pytester.makeini(INI)
     pytester.path.joinpath("test_sample.py").write_text(TESTS)
     pytester.runpytest_subprocess("-k", failing)

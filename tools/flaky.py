@@ -1,6 +1,7 @@
 """Runs again, alone, what just failed: a test that now passes each time is named as flaky.
 
-Called by `.ci/run` after a failed `make test`. See docs/decisions/0034-flaky-tests-in-ci.md.
+Called by `.ci/run` after a failed `make test`; as a plugin of that it keeps how the run ended. See
+docs/decisions/0034-flaky-tests-in-ci.md.
 """
 
 from __future__ import annotations
@@ -9,14 +10,26 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LAST_FAILED = Path(".pytest_cache/v/cache/lastfailed")
+CACHE = Path(".pytest_cache/v")
+STATUS = "hookwright/exitstatus"
 MOST = 3
 """More failures than this are no flakiness."""
 ROUNDS = 3
 """How often each must pass."""
-_NO_TESTS = 5  # pytest's exit status
+_SOME_FAILED, _NO_TESTS = 1, 5  # pytest's exit status
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep how the run ended: one that was broken off has not run every test."""
+    cache = getattr(session.config, "cache", None)
+    if cache is not None and not hasattr(session.config, "workerinput"):
+        cache.set(STATUS, int(exitstatus))
 
 
 def main() -> int:
@@ -28,7 +41,7 @@ def main() -> int:
         return 1
     for number in range(1, ROUNDS + 1):
         print(f"flaky: round {number} of {ROUNDS}, alone: {' '.join(failed)}", flush=True)
-        if _pytest(ROOT, "-p", "no:cacheprovider", *failed) != 0:
+        if _pytest(ROOT, *failed) != 0:
             print("flaky: it fails again; see above", flush=True)
             return 1
     for test in failed:
@@ -38,14 +51,13 @@ def main() -> int:
 
 def last_failed(root: Path) -> list[str]:
     """The tests that failed in the last run that ran them."""
-    try:
-        return sorted(json.loads((root / LAST_FAILED).read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return []
+    return sorted(_cached(root, "cache/lastfailed") or ())
 
 
 def refusal(root: Path, failed: list[str]) -> str | None:
     """Why these failures stand as they are, if they do."""
+    if (status := _cached(root, STATUS)) not in (0, _SOME_FAILED):
+        return f"the run did not come to its end (exit status {status}); see above"
     if not failed:
         return "no test is known to have failed; what ended the run is above"
     if len(failed) > MOST:
@@ -56,8 +68,15 @@ def refusal(root: Path, failed: list[str]) -> str | None:
     return None
 
 
+def _cached(root: Path, name: str) -> Any:
+    try:
+        return json.loads((root / CACHE / name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
 def _pytest(root: Path, *arguments: str) -> int:
-    command = [sys.executable, "-m", "pytest", "-n", "0", *arguments]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "0", *arguments]
     return subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL, check=False).returncode
 
 
